@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -409,6 +410,14 @@ func (w *world) ApplySchedule(ctx context.Context, r schedule.Record, _ string) 
 
 func (w *world) Trigger(context.Context, string) (trigger.Record, error) {
 	return trigger.Record{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (w *world) Webhook(context.Context, string) (notify.Webhook, error) {
+	return notify.Webhook{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (w *world) ApplyWebhook(ctx context.Context, name, _, _ string, _ notify.Amend) (notify.Webhook, bool, bool, error) {
+	return notify.Webhook{Name: name, Revision: 1}, true, true, w.check(ctx)
 }
 
 func (w *world) ApplyTrigger(ctx context.Context, r trigger.Record, _ string) (trigger.Record, bool, bool, error) {

@@ -57,6 +57,12 @@ func (s *server) SetWebhook(ctx context.Context, r *apiv1.SetWebhookRequest) (*a
 	for _, e := range r.GetEvents() {
 		in.Events = append(in.Events, notify.Event(e))
 	}
+	if r.GetUpdateMask() != nil {
+		in.Given = []notify.Part{}
+	}
+	for _, path := range r.GetUpdateMask().GetPaths() {
+		in.Given = append(in.Given, notify.Part(path))
+	}
 	w, secret, created, err := s.Webhooks.Set(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("set webhook: %w", err)
@@ -129,7 +135,10 @@ func webhookOf(w notify.Webhook) *apiv1.Webhook {
 	out := &apiv1.Webhook{
 		Name: w.Name, Team: w.Team, Format: string(w.Format), Address: w.Address, Workflows: w.Filter.Workflows, Labels: w.Filter.Labels,
 		Environments: w.Filter.Environments, Template: w.Template, PausedBy: w.PausedBy, PausedBecause: w.PausedWhy, PausedAt: timeOf(w.PausedAt),
-		RotatedAt: timeOf(w.RotatedAt),
+		RotatedAt: timeOf(w.RotatedAt), Source: w.Source, Digest: w.Digest, Suspended: w.Suspended, UpdatedAt: timeOf(w.UpdatedAt),
+	}
+	if w.Digest != "" {
+		out.Revision = int32Of(w.Revision)
 	}
 	for _, e := range w.Events {
 		out.Events = append(out.Events, string(e))

@@ -21,7 +21,7 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 	out := &apiv1.ApplyWorkflowResponse{Outcome: map[catalog.Outcome]apiv1.ApplyOutcome{
 		catalog.Unchanged: apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED, catalog.Created: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED,
 		catalog.Changed: apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED,
-	}[applied.Outcome]}
+	}[applied.Outcome], Missing: applied.Missing}
 	if applied.Place != nil {
 		out.Environment = environmentOf(*applied.Place)
 		return out, nil
@@ -38,6 +38,13 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 		out.Schedule = &apiv1.Schedule{
 			Name: applied.Record.Name, Team: applied.Record.Team, Labels: applied.Record.Labels, Revision: int32Of(applied.Record.Revision),
 			Digest: applied.Record.Digest, UpdatedAt: timeOf(applied.Record.UpdatedAt),
+		}
+		return out, nil
+	}
+	if applied.Record.Kind == document.WebhookKind {
+		out.Webhook = &apiv1.Webhook{
+			Name: applied.Record.Name, Team: applied.Record.Team, Revision: int32Of(applied.Record.Revision), Digest: applied.Record.Digest,
+			UpdatedAt: timeOf(applied.Record.UpdatedAt),
 		}
 		return out, nil
 	}

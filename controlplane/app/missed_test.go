@@ -146,7 +146,7 @@ func TestTriggers_Missed(t *testing.T) {
 		h.Set("X-GitHub-Event", "push")
 		h.Set("X-GitHub-Delivery", "delivery of "+commit)
 		h.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-		n, err := r.triggers.Receive(t.Context(), made.ID, h, strings.NewReader(string(body)))
+		n, err := r.triggers.Receive(t.Context(), made.ID, "192.0.2.7", h, strings.NewReader(string(body)))
 		worked(t, err)
 		return n
 	}

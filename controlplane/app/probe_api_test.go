@@ -106,7 +106,7 @@ func text(name string, with values, as kind) string {
 		return v
 	}
 	switch name {
-	case "page_token", "idempotency_key", "file", "service", "team", "namespace":
+	case "page_token", "state", "idempotency_key", "file", "service", "team", "namespace":
 		return ""
 	case "reason", "comment", "password", "commit":
 		return "probe"

@@ -77,7 +77,7 @@ func (w *world) probeTeamApart(t *testing.T, f *figures) {
 	known := w.known
 	defer func() { w.known = known }()
 	w.known = slices.DeleteFunc(slices.Clone(known), func(word string) bool { return word == mark || word == w.theirs["cluster"] }) // clusters are everybody's
-	for _, name := range []kind{"workflow", "template", "environment", "application", "version", "policy"} {
+	for _, name := range []kind{"workflow", "template", "environment", "application", "version", "policy", "schedule", "trigger", "receiver", "webhook"} {
 		w.known = append(w.known, w.theirs[name])
 	}
 	header := http.Header{"Authorization": {"Bearer " + w.tokens["wrong team"]}}
@@ -114,15 +114,18 @@ func (w *world) probeTeamApart(t *testing.T, f *figures) {
 			}
 		}
 	}
-	own := w.call(t, methodNamed("ListWorkflows"), ask(methodNamed("ListWorkflows").Input(), values{}, ""), http.Header{"Authorization": {"Bearer " + w.tokens["viewer"]}})
-	if !strings.Contains(own.text, w.theirs["workflow"]) {
-		t.Errorf("a viewer of the team itself does not see its workflow: %+v", own)
+	for _, of := range [][2]string{{"ListWorkflows", "workflow"}, {"ListEvents", "workflow"}, {"ListWebhooks", "webhook"}, {"ListSchedules", "schedule"}, {"ListTriggers", "trigger"}, {"ListReceivers", "receiver"}} {
+		m := methodNamed(protoreflect.Name(of[0]))
+		own := w.call(t, m, ask(m.Input(), values{}, ""), http.Header{"Authorization": {"Bearer " + w.tokens["viewer"]}})
+		if !strings.Contains(own.text, w.theirs[kind(of[1])]) {
+			t.Errorf("a viewer of the team itself does not see its own by %s: %+v", of[0], own)
+		}
 	}
 }
 
 // making reports whether a method makes something under a name, which has to be free in the whole organization.
 func making(m protoreflect.MethodDescriptor) bool {
-	return slices.Contains([]string{"ApplyWorkflow", "CreateRelease"}, string(m.Name()))
+	return slices.Contains([]string{"ApplyWorkflow", "CreateRelease", "SetWebhook"}, string(m.Name()))
 }
 
 func methodNamed(name protoreflect.Name) protoreflect.MethodDescriptor {

@@ -43,7 +43,7 @@ func absent() values {
 	return values{
 		"execution": uuid.NewString(), "attempt": uuid.NewString(), "run": uuid.NewString(), "file": uuid.NewString(), "waiver": uuid.NewString(),
 		"cluster": uuid.NewString(), "workflow": "checkout-zeta9", "template": "template-zeta9", "environment": "quay-zeta9", "application": "shop-zeta9", "version": "9.9.9",
-		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9", "schedule": "nightly-zeta9", "trigger": "onpush-zeta9", "receiver": "forge-zeta9", "source": policyOf("zeta9"),
+		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9", "schedule": "nightly-zeta9", "trigger": "onpush-zeta9", "receiver": "forge-zeta9", "webhook": "chat-zeta9", "source": policyOf("zeta9"),
 	}
 }
 
@@ -106,7 +106,12 @@ func (w *world) fill(t *testing.T) {
 	onPush := "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: onpush-" + mark + "}\nspec: {git: {repository: acme/" + mark + "}, workflows: [{name: checkout-" + mark + "}]}\n"
 	_, err = apiv1connect.NewTriggerServiceClient(c.http, w.url).CreateReceiver(t.Context(), &apiv1.CreateReceiverRequest{Name: "forge-" + mark, Kind: "github"})
 	worked(t, err)
-	for _, source := range []string{template, yearly, onPush, strings.Replace(document, "name: checkout", "name: checkout-"+mark, 1), policy} {
+	after := "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: after-" + mark + "}\nspec: {workflow: {name: checkout-" + mark + ", when: [cancelled]}, workflows: [{name: checkout-" + mark + "}]}\n"
+	_, err = apiv1connect.NewWebhookServiceClient(c.http, w.url).SetWebhook(t.Context(), &apiv1.SetWebhookRequest{
+		Name: "chat-" + mark, Url: "https://hooks-" + mark + ".invalid/secret", Events: []string{"execution.finished"},
+	})
+	worked(t, err)
+	for _, source := range []string{template, yearly, onPush, after, strings.Replace(document, "name: checkout", "name: checkout-"+mark, 1), policy} {
 		_, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source})
 		worked(t, err)
 	}
@@ -133,7 +138,7 @@ func (w *world) fill(t *testing.T) {
 		"execution": e.GetExecution().GetId(), "attempt": attempt, "run": e.GetExecution().GetRuns()[0].GetId(), "file": files.GetFiles()[0].GetId(),
 		"waiver": uuid.NewString(), "cluster": enrolled.GetCluster().GetId(), "workflow": "checkout-" + mark, "template": "template-" + mark,
 		"environment": "quay-" + mark, "application": name.GetApplication(), "version": name.GetVersion(), "test": failed.GetKey(),
-		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark, "schedule": "nightly-" + mark, "trigger": "onpush-" + mark, "receiver": "forge-" + mark, "source": policy,
+		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark, "schedule": "nightly-" + mark, "trigger": "onpush-" + mark, "receiver": "forge-" + mark, "webhook": "chat-" + mark, "source": policy,
 	}
 	w.known = []string{mark, "expected 1, got 2"}
 	for _, k := range []kind{"execution", "attempt", "run", "file", "cluster"} {

@@ -12,7 +12,7 @@ import (
 // scheduling starts what starts schedules. It sleeps until the next is due, and looks at least as often as other sweeps: a schedule may be
 // new, and another replica may have died.
 func (p *parts) scheduling(ctx context.Context) error {
-	p.schedules = schedule.New(p.store, func() schedule.Starter { return starter.New(p.store, p.run.Remembering()) }, p.log, nil)
+	p.schedules = schedule.New(p.store, func() schedule.Starter { return starter.New(starter.Remembering(p.store), p.run.Remembering()) }, p.log, nil)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var over sync.WaitGroup
 	over.Go(func() { p.whenDue(ctx) })

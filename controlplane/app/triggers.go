@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -49,6 +51,24 @@ func (p *parts) triggering(ctx context.Context) error {
 	return nil
 }
 
+// remote is the network address that a request comes from; empty where everything comes from a proxy that nobody has named.
+func (p *parts) remote(r *http.Request) string {
+	if p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0 {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	if ip.Is6() { // whoever has one address has all of its network
+		if network, err := ip.Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return ip.String()
+}
+
 // react judges what has happened: after a hint, when something is due that had to wait, and as often as other sweeps.
 func (p *parts) react(ctx context.Context) {
 	hints, forget := p.bus.Subscribe(ctx, trigger.Topic)
@@ -78,7 +98,13 @@ func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, "there is no such receiver")
 		return
 	}
-	added, err := p.triggers.Receive(r.Context(), id, r.Header, http.MaxBytesReader(w, r.Body, maxHook))
+	remote := p.remote(r)
+	if wait := p.triggers.Wait(id, remote); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		answer(w, http.StatusTooManyRequests, "too many messages were refused: check the secret, and send it again later")
+		return
+	}
+	added, err := p.triggers.Receive(r.Context(), id, remote, r.Header, http.MaxBytesReader(w, r.Body, maxHook))
 	var large *http.MaxBytesError
 	switch kind := fault.KindOf(err); {
 	case errors.As(err, &large):
@@ -87,6 +113,8 @@ func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, "nothing new")
 	case err == nil:
 		answer(w, http.StatusAccepted, fmt.Sprintf("taken: %d", added))
+	case kind == fault.Exhausted:
+		answer(w, http.StatusTooManyRequests, fault.Sentence(err))
 	case kind == fault.NotFound:
 		answer(w, http.StatusNotFound, "there is no such receiver")
 	case kind == fault.Unauthenticated:

@@ -56,8 +56,14 @@ type Store interface {
 	ApplyTemplate(ctx context.Context, t workflow.Record, users []workflow.Ref, team string) (rec workflow.Record, created, changed bool, err error)
 	Policies
 	Places
+	Surroundings
+}
+
+// Surroundings keeps what starts workflows and tells of them, for the viewer of the context.
+type Surroundings interface {
 	Schedules
 	Triggers
+	Webhooks
 }
 
 // Policies keeps readiness policies for the viewer of the context.
@@ -98,6 +104,7 @@ type Applied struct {
 	Place   *cluster.Environment // of an environment, which has no record
 	Params  workflow.Params
 	Outcome Outcome
+	Missing string // what somebody has yet to do, for people
 }
 
 // Apply checks a document and, unless it is a dry run, stores it. Errors are faults: Invalid with every fault in Places, Unsupported
@@ -115,6 +122,8 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 			WithField("kind").WithHint("Create it in a cluster with kubectl, or run the workflow with seatrial run.")
 	case document.TriggerKind:
 		return c.applyTrigger(ctx, r, read)
+	case document.WebhookKind:
+		return c.applyWebhook(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/trigger"
@@ -28,6 +29,8 @@ type memory struct {
 	clusters  []cluster.Cluster
 	places    []cluster.Environment
 	schedules map[string]schedule.Record
+	hook      notify.Webhook
+	kept      notify.Secrets
 }
 
 func (m *memory) Schedule(_ context.Context, name string) (schedule.Record, error) {
@@ -206,7 +209,6 @@ func TestApply_Refused(t *testing.T) {
 		"PolicyRule":   {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
 		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [Production!]", 1), nil, false, fault.Invalid, "Production!", "", "a target has a name as environments have"},
 		"PolicyFault":  {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
-		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: s}\nspec: {url: \"https://a.example.test\", events: [failed]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
 		"Breaks":       {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
 		"BreaksDry":    {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
 		"WrongAlong":   {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
@@ -295,6 +297,50 @@ func (m *memory) Trigger(context.Context, string) (trigger.Record, error) {
 
 func (m *memory) ApplyTrigger(_ context.Context, r trigger.Record, _ string) (trigger.Record, bool, bool, error) {
 	return r, true, true, nil
+}
+
+func (m *memory) Webhook(_ context.Context, name string) (notify.Webhook, error) {
+	if m.hook.Name == name {
+		return m.hook, nil
+	}
+	return notify.Webhook{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (m *memory) ApplyWebhook(_ context.Context, name, digest, _ string, change notify.Amend) (w notify.Webhook, created, changed bool, err error) {
+	created, changed = m.hook.Name != name, m.hook.Digest != digest
+	m.hook.Name, m.hook.Revision = name, 1
+	return m.hook, created, changed, change(&m.hook, &m.kept)
+}
+
+func TestApply_Webhook(t *testing.T) {
+	t.Parallel()
+	c, m := setup(t)
+	const source = "apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: chat}\nspec:\n  format: slack\n  template: ${{ execution.workflow }} broke\n"
+	apply := func(r catalog.Request) catalog.Applied {
+		t.Helper()
+		got, err := c.Apply(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := apply(catalog.Request{Source: source, DryRun: true}); got.Outcome != catalog.Created || m.hook.Name != "" {
+		t.Errorf("a dry run: %+v", got)
+	}
+	if got := apply(catalog.Request{Source: source}); got.Outcome != catalog.Created || got.Record.Kind != document.WebhookKind || !strings.Contains(got.Missing, "webhook set chat --url-stdin") {
+		t.Errorf("%+v", got)
+	}
+	if got := apply(catalog.Request{Source: source, DryRun: true}); got.Outcome != catalog.Unchanged {
+		t.Errorf("the same: %+v", got)
+	}
+	if got := apply(catalog.Request{Source: strings.Replace(source, "broke", "failed", 1), DryRun: true}); got.Outcome != catalog.Changed || got.Record.Revision != 2 {
+		t.Errorf("another text: %+v", got)
+	}
+	_, err := c.Apply(t.Context(), catalog.Request{File: "w.yaml", Source: strings.Replace(source, "execution.workflow", "execution.workflo", 1)})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Places) != 1 || f.Places[0].Line != 6 || f.Places[0].Field != "spec.template" {
+		t.Errorf("a template with a fault: %v", err)
+	}
 }
 
 func TestApply_Trigger(t *testing.T) {

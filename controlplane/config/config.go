@@ -50,6 +50,7 @@ type Config struct {
 
 	OutboundAllow     []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
 	OutboundProxy     string   // URL of the proxy for such requests; empty for none
+	SMTP              SMTP     // for webhooks that send e-mail
 	EncryptionKeyFile string   // of stored secrets; empty for one in the data directory
 	EncryptionKeys    string   // instead of the file, for those who keep secrets in the environment
 
@@ -72,6 +73,17 @@ type S3 struct {
 	AccessKey string
 	SecretKey string
 	Insecure  bool
+}
+
+// SMTP is the mail server of the instance. Without an address no mail is sent.
+type SMTP struct {
+	Address  string // host:port
+	From     string
+	User     string
+	Password string
+	TLS      string   // starttls, tls or none
+	CA       string   // PEM file; empty for the authorities of the system
+	Domains  []string // to which mail is sent; any when there are none
 }
 
 // ErrHelp and ErrVersion mean that the answer was written and there is nothing to run.
@@ -183,6 +195,13 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.Int64Var(&c.Quota.Calls, "quota-api-calls", 0, "calls of the API that an organization may make a minute, with each replica")
 	f.StringSliceVar(&c.OutboundAllow, "outbound-allow", nil, "networks (CIDR) that webhooks and the like may reach although they are private, such as that of your git host")
 	f.StringVar(&c.OutboundProxy, "outbound-proxy", "", "http://… of a proxy for webhooks and the like, which then has to refuse private addresses (default: none; the environment is not asked)")
+	f.StringVar(&c.SMTP.Address, "smtp-address", "", "host:port of the mail server for webhooks that send e-mail, which may be private (default: none is sent)")
+	f.StringVar(&c.SMTP.From, "smtp-from", "", "sender, such as 'Seatrial <seatrial@example.com>'")
+	f.StringVar(&c.SMTP.User, "smtp-user", "", "user at the mail server; none when it asks for nobody")
+	f.StringVar(&c.SMTP.Password, "smtp-password", "", "password at the mail server; better in the environment")
+	f.StringVar(&c.SMTP.TLS, "smtp-tls", "starttls", "starttls, tls (from the first byte, as on port 465) or none")
+	f.StringVar(&c.SMTP.CA, "smtp-ca", "", "file of the authority of the mail server's certificate (PEM); none when publicly trusted")
+	f.StringSliceVar(&c.SMTP.Domains, "smtp-domains", nil, "domains that mail is sent to, such as example.com (default: any)")
 	f.StringVar(&c.EncryptionKeyFile, "encryption-key-file", "", "file of the keys that stored secrets are encrypted with, the newest first, each as ID:BASE64 (default: one in the data folder, made at the first start)")
 	f.StringVar(&c.EncryptionKeys, "encryption-keys", "", "such keys themselves, separated by commas; for the environment only")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")

@@ -64,8 +64,11 @@ type Repositories interface {
 	RemoveRepository(ctx context.Context, r origin.Repository) error
 	// LeaseRepository takes a repository for one reader; ok is false while another one has it.
 	LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Duration) (ok bool, err error)
-	// DueRepositories takes repositories that are to be read, of all organizations, for one reader. It runs as system.
-	DueRepositories(ctx context.Context, limit int, lease time.Duration) ([]origin.Repository, error)
+	// RenewRepository keeps a repository for whoever reads it.
+	RenewRepository(ctx context.Context, id uuid.UUID, lease time.Duration) error
+	// DueRepositories takes repositories that are to be read, of all organizations, at most limit, and so that about each of an organization
+	// are being read at once by all replicas; those of the organization that has waited longest first. It runs as system.
+	DueRepositories(ctx context.Context, limit, each int, lease time.Duration) ([]origin.Repository, error)
 	// RepositoriesPushed makes those due that a push to a branch of a repository of a forge concerns, and returns how many.
 	RepositoriesPushed(ctx context.Context, path, branch string) (int, error)
 	// SaveLook stores what came of reading a repository, which is due again after its interval.
@@ -108,6 +111,7 @@ type Mirror struct {
 	rules   outbound.Rules
 	address string
 	log     *slog.Logger
+	limit   time.Duration // of reading one repository
 	clock   func() time.Time
 	// Pushes may be nil; it is set before anything is read.
 	Pushes Pushes
@@ -129,6 +133,7 @@ type Config struct {
 	Rules   outbound.Rules // early word on addresses of repositories
 	Address string
 	Log     *slog.Logger
+	ReadFor time.Duration    // how long one repository may take to be read; zero for ten minutes
 	Clock   func() time.Time // time.Now when nil
 }
 
@@ -139,7 +144,7 @@ func New(c Config) *Mirror {
 	}
 	return &Mirror{
 		clock: c.Clock, store: c.Store, apply: c.Apply, run: c.Run, record: c.Record, git: c.Git, bus: c.Bus, rules: c.Rules, address: c.Address,
-		log: c.Log.With("component", "mirror"),
+		log: c.Log.With("component", "mirror"), limit: cmp.Or(c.ReadFor, readFor),
 	}
 }
 
@@ -244,13 +249,17 @@ func (m *Mirror) settle(ctx context.Context, c origin.Claim, along []string, rep
 	if err != nil {
 		return err
 	}
+	c.Message = ""
 	if err = r.check(c); err == nil {
 		err = m.act(tenant.WithViewer(ctx, r.viewer(ctx, c)), r, &c, along)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() //nolint:wrapcheck // it was not decided
 	}
-	c.Reason, c.Message = origin.ReasonOf(err), said(c, err)
+	c.Reason = origin.ReasonOf(err)
+	if err != nil {
+		c.Message = said(c, err)
+	}
 	if c.Reason == origin.Waiting {
 		m.log.ErrorContext(ctx, "document not applied", "kind", c.Kind, "name", c.Name, "origin", c.Origin.String(), "error", err)
 		c.Message = "The control plane could not apply it just now, and tries again."
@@ -297,7 +306,7 @@ func (m *Mirror) change(ctx context.Context, r rights, c *origin.Claim, along []
 	if err != nil {
 		return false, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	c.Revision = applied.Record.Revision
+	c.Revision, c.Message = applied.Record.Revision, applied.Missing
 	return applied.Outcome != catalog.Unchanged, nil
 }
 

@@ -31,8 +31,6 @@ const Topic = "repositories"
 const (
 	interval    = 5 * time.Minute  // between looks at a repository, unless somebody says otherwise
 	minInterval = 30 * time.Second // and at least
-	lease       = 10 * time.Minute // a replica that dies while it reads a repository has it for so long
-	atOnce      = 8                // repositories that a sweep takes
 	maxProblems = 200
 )
 
@@ -165,23 +163,6 @@ func (m *Mirror) Pushed(ctx context.Context, path, branch string) {
 	}
 }
 
-// SweepRepositories reads the repositories that are due, of all organizations.
-func (m *Mirror) SweepRepositories(ctx context.Context) error {
-	for {
-		due, err := m.store.DueRepositories(tenant.System(ctx), atOnce, lease)
-		if err != nil {
-			return fmt.Errorf("find repositories that are due: %w", err)
-		}
-		var errs []error
-		for _, r := range due {
-			errs = append(errs, m.read(m.onBehalf(ctx, r), r))
-		}
-		if err := errors.Join(errs...); err != nil || len(due) < atOnce {
-			return err
-		}
-	}
-}
-
 func (m *Mirror) onBehalf(ctx context.Context, r origin.Repository) context.Context {
 	return tenant.WithViewer(ctx, tenant.Viewer{
 		Kind: tenant.KindOrigin, Organization: r.Organization, Team: r.TeamID, Subject: r.ID, Name: r.Origin().String(), Scopes: []tenant.Scope{tenant.ScopeRead},
@@ -202,29 +183,6 @@ func (m *Mirror) Sync(ctx context.Context, id uuid.UUID) error {
 		return fault.New(fault.Conflict, "the repository %s is being read just now", r.Name).WithHint("Try again in a moment.")
 	}
 	return m.read(m.onBehalf(ctx, r), r)
-}
-
-// read brings the documents of a repository into the catalog, and stores what came of it.
-func (m *Mirror) read(ctx context.Context, r origin.Repository) error {
-	look, err := m.look(ctx, r)
-	if ctx.Err() != nil {
-		return ctx.Err() //nolint:wrapcheck // the lease ends by itself
-	}
-	if err != nil {
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind == fault.Internal {
-			m.log.ErrorContext(ctx, "repository not read", "repository", r.Name, "error", err)
-			f = fault.New(fault.Internal, "the control plane has failed, and tries again")
-		}
-		look.Failure = sentence(f.Message + ". " + f.Hint)
-		if look.Tips == nil {
-			look.Tips = r.Tips
-		}
-	}
-	if err := m.store.SaveLook(ctx, r, look); err != nil {
-		return fmt.Errorf("store what came of reading the repository: %w", err)
-	}
-	return nil
 }
 
 // sentence begins with a capital letter.

@@ -37,6 +37,10 @@ func Render(w Webhook, e Event, h Happening) (m Message, ok bool, err error) {
 		m.Path, body = forge(w.Format, words, e, h)
 	case Standard:
 		body = standard(words, e, h)
+	case Email:
+		if body, err = email(words, w, e, h); err != nil {
+			return m, false, err
+		}
 	}
 	if body == nil {
 		return m, false, nil

@@ -8,11 +8,11 @@ package notify
 
 import (
 	"encoding/json"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -35,6 +35,9 @@ const (
 // Events lists what a webhook can ask for.
 func Events() []Event { return []Event{Finished, Failed, Fixed, Flaky, Verdict} }
 
+// Usual are those that a webhook hears of unless it asks for others.
+func Usual() []Event { return []Event{Failed, Fixed, Flaky, Verdict} }
+
 // Format is the form of what a receiver is sent.
 type Format string
 
@@ -47,6 +50,7 @@ const (
 	GitHub       Format = "github"       // a status of the commit
 	GitHubCheck  Format = "github-check" // a check run of the commit, which GitHub lets only apps make
 	GitLab       Format = "gitlab"       // a status of the commit
+	Email        Format = "email"        // to addresses, by the mail server of the instance
 )
 
 // Formats lists the formats.
@@ -71,14 +75,22 @@ type Webhook struct {
 	PausedAt     time.Time
 	RotatedAt    time.Time
 	CreatedAt    time.Time
+	UpdatedAt    time.Time
 	Last         *Delivery // that was tried last; nil when none was
+	Revision     int       // of its document
+	Digest       string    // of its document; empty for one that was made by hand
+	Source       string    // its document
+	Suspended    bool      // its document says so
 }
 
 // Receiver is who has paused a webhook by answering that it is gone.
 const Receiver = "the receiver"
 
-// Paused reports whether nothing is sent.
+// Paused reports whether nothing is sent for now.
 func (w Webhook) Paused() bool { return w.PausedBy != "" }
+
+// Listens reports whether it is told of what happens: one whose address nobody has set yet is not.
+func (w Webhook) Listens() bool { return !w.Paused() && !w.Suspended && w.Address != "" }
 
 // Filter narrows what a webhook hears of. What is empty narrows nothing. A change of a verdict is of no workflow: only environments narrow it.
 type Filter struct {
@@ -160,6 +172,7 @@ type Happening struct {
 	Flaky  []Unreliable
 	Change *Change
 	Link   string // to its page
+	Home   string // page of the organization
 }
 
 // Events returns what it is, the most telling first.
@@ -211,7 +224,7 @@ func (e Ended) Environments() []string {
 
 // Wants returns the most telling event of what has happened that the webhook asks for; ok is false when there is none.
 func (w Webhook) Wants(h Happening) (e Event, ok bool) {
-	if w.Paused() || !w.Filter.lets(h) {
+	if !w.Listens() || !w.Filter.lets(h) {
 		return "", false
 	}
 	for _, e := range h.Events() {
@@ -244,7 +257,7 @@ func anyMatches(globs, names []string) bool {
 	}
 	return slices.ContainsFunc(globs, func(glob string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
-			ok, err := path.Match(glob, name)
+			ok, err := doublestar.Match(glob, name)
 			return ok && err == nil
 		})
 	})

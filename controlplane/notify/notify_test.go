@@ -2,11 +2,13 @@ package notify_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +51,7 @@ func TestCheckSecret(t *testing.T) {
 func happening(status, before execution.Status) notify.Happening {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return notify.Happening{
-		Notice: notify.Notice{Kind: notify.OfExecution, At: at}, Link: "https://seatrial.example/o/acme/executions/1",
+		Notice: notify.Notice{Kind: notify.OfExecution, At: at}, Link: "https://seatrial.example/o/acme/executions/1", Home: "https://seatrial.example/o/acme",
 		Ended: &notify.Ended{Before: before, Labels: map[string]string{"suite": "api"}, Execution: execution.Execution{
 			ID: uuid.MustParse("018f0000-0000-7000-8000-000000000001"), Workflow: "checkout <e2e>", Revision: 3, Status: status, Message: "exit code 1 & *more*",
 			Commit: "c0ffee", Actor: "ann", Trigger: "api", StartedAt: at.Add(-time.Minute), FinishedAt: at,
@@ -68,9 +70,9 @@ func TestRender_Golden(t *testing.T) {
 			Application: "shop", Version: "1.2", Before: "READY", After: "NOT_READY", Cause: "An execution ended.",
 		}},
 	}
-	for _, format := range notify.Formats() {
+	for _, format := range append(notify.Formats(), notify.Email) {
 		for name, h := range events {
-			m, ok, err := notify.Render(notify.Webhook{Format: format}, h.Events()[0], h)
+			m, ok, err := notify.Render(notify.Webhook{Name: "qa", Team: "core", Format: format}, h.Events()[0], h)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,8 +131,12 @@ func TestWebhook_Wants(t *testing.T) {
 		"Label":       {notify.Webhook{Events: all, Filter: notify.Filter{Labels: map[string]string{"suite": "api"}}}, notify.Failed, "it has it"},
 		"NoLabel":     {notify.Webhook{Events: all, Filter: notify.Filter{Labels: map[string]string{"suite": "ui"}}}, "", "it has another"},
 		"Environment": {notify.Webhook{Events: all, Filter: notify.Filter{Environments: []string{"prod"}}}, notify.Failed, "one of two"},
+		"Either":      {notify.Webhook{Events: all, Filter: notify.Filter{Workflows: []string{"{pay,checkout}-*"}}}, notify.Failed, "one of both matches"},
 		"Paused":      {notify.Webhook{Events: all, PausedBy: "ann"}, "", "nothing"},
+		"Suspended":   {notify.Webhook{Events: all, Suspended: true}, "", "its document says so"},
+		"Nowhere":     {notify.Webhook{Events: all, Address: "none"}, "", "nobody has set its address"},
 	} {
+		tc.hook.Address = strings.TrimPrefix(cmp.Or(tc.hook.Address, "https://ci.test"), "none")
 		if got, _ := tc.hook.Wants(h); got != tc.want {
 			t.Errorf("%s: %q, want %q: %s", name, got, tc.want, tc.reason)
 		}

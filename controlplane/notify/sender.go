@@ -39,12 +39,15 @@ const (
 	settle  = time.Minute
 	glance  = 2 * time.Second
 	maxWait = 4 * time.Hour
+	// smtpTaken is what a mail server answers that has taken a message.
+	smtpTaken = 250
 )
 
 // Config is what a Sender is made of.
 type Config struct {
 	Store   Work
 	Client  *http.Client // of outbound, which follows no redirects
+	Mail    Mailer       // nil when the instance has no mail server
 	Log     *slog.Logger
 	Address string           // of the pages
 	Clock   func() time.Time // nil for the time of day
@@ -145,7 +148,7 @@ func (s *Sender) expandOne(ctx context.Context, n Notice) error {
 	if !ready {
 		return s.Store.Postpone(ctx, n, s.Clock().Add(s.Every)) //nolint:wrapcheck // the caller says of which notice
 	}
-	hooks, err := s.Store.Listening(ctx)
+	hooks, err := s.Store.Listening(ctx, n)
 	if err != nil {
 		return fmt.Errorf("read webhooks: %w", err)
 	}
@@ -175,6 +178,7 @@ func (s *Sender) delivery(w Webhook, e Event, m Message) Delivery {
 func (s *Sender) happening(ctx context.Context, n Notice) (h Happening, ready bool, err error) {
 	h.Notice = n
 	page := strings.TrimSuffix(s.Address, "/") + "/o/" + url.PathEscape(n.Name)
+	h.Home = page
 	if n.Kind == OfRelease {
 		h.Change = &Change{}
 		if err := json.Unmarshal(n.Data, h.Change); err != nil {
@@ -238,6 +242,10 @@ func (s *Sender) attempt(ctx context.Context, c Claim) (d Delivery, because stri
 		d.State, d.NextAt = GivenUp, time.Time{}
 		return d, "It has answered 410: nobody is there any more."
 	}
+	if c.Webhook.Format == Email && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unsupported)) {
+		d.State, d.NextAt = GivenUp, time.Time{} // it would not be taken the next time either
+		return d, ""
+	}
 	next := began.Add(max(wait, backOff(d.Attempts, rand.Float64()))) //nolint:gosec // G404: nobody gains by knowing
 	if d.Event == Trial || next.Sub(d.BegunAt) > TryFor {
 		d.State, d.NextAt = GivenUp, time.Time{}
@@ -259,6 +267,12 @@ func backOff(attempts int, luck float64) time.Duration {
 
 // post sends a delivery once. An error says why it has not arrived; wait is how long the receiver wants to be left alone.
 func (s *Sender) post(ctx context.Context, c Claim, at time.Time) (wait time.Duration, code int, answer []byte, err error) {
+	if c.Webhook.Format == Email {
+		if err := s.mail(ctx, c); err != nil {
+			return 0, 0, nil, err
+		}
+		return 0, smtpTaken, nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, joined(c.Secrets.URL, c.Delivery.Path), bytes.NewReader(c.Delivery.Body))

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,53 +30,85 @@ func New(store Store, sender *Sender, rules outbound.Rules) *Service {
 	return &Service{store: store, sender: sender, rules: rules}
 }
 
-// Setting is a webhook as somebody wants it. Of an existing one the address and the token stay when they are empty.
+// Setting is a webhook as somebody wants it. The address and the token stay when they are empty.
 type Setting struct {
 	Webhook
 	URL   string
 	Token string // for Standard the secret, which is made when there is none
+	// Given says which parts an existing webhook is changed in; nil for those that are not empty.
+	Given []Part
+}
+
+// Part is a part of a webhook that can be changed by itself.
+type Part string
+
+// The parts.
+const (
+	PartFormat       Part = "format"
+	PartEvents       Part = "events"
+	PartWorkflows    Part = "workflows"
+	PartLabels       Part = "labels"
+	PartEnvironments Part = "environments"
+	PartTemplate     Part = "template"
+)
+
+// Parts lists them.
+func Parts() []Part {
+	return []Part{PartFormat, PartEvents, PartWorkflows, PartLabels, PartEnvironments, PartTemplate}
 }
 
 const maxGlobs = 50
 
-// Set makes a webhook, or changes that of the name. The secret is returned when it was made just now: nobody can show it again.
+// onto changes a webhook in what is given.
+func (in Setting) onto(w *Webhook) {
+	given := func(p Part, filled bool) bool {
+		return in.Given == nil && filled || slices.Contains(in.Given, p)
+	}
+	if given(PartFormat, in.Format != "") {
+		w.Format = in.Format
+	}
+	if given(PartEvents, len(in.Events) > 0) {
+		w.Events = in.Events
+	}
+	if given(PartWorkflows, len(in.Filter.Workflows) > 0) {
+		w.Filter.Workflows = in.Filter.Workflows
+	}
+	if given(PartLabels, len(in.Filter.Labels) > 0) {
+		w.Filter.Labels = in.Filter.Labels
+	}
+	if given(PartEnvironments, len(in.Filter.Environments) > 0) {
+		w.Filter.Environments = in.Filter.Environments
+	}
+	if given(PartTemplate, in.Template != "") {
+		w.Template = in.Template
+	}
+}
+
+// Set makes a webhook, or changes of that of the name what is given. The secret is returned when it was made just now: nobody can show it
+// again.
 func (s *Service) Set(ctx context.Context, in Setting) (w Webhook, secret string, created bool, err error) {
 	if _, err := tenant.Require(ctx, tenant.ScopeCatalog); err != nil {
 		return w, "", false, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	if err := s.check(&in); err != nil {
-		return w, "", false, err
+	for _, p := range in.Given {
+		if !slices.Contains(Parts(), p) {
+			return w, "", false, fault.New(fault.Invalid, "a webhook has no %q that could be changed by itself", p).WithHint("It has %v.", Parts())
+		}
 	}
-	var formatBefore Format
-	if old, err := s.store.Webhook(ctx, in.Name); err == nil {
-		formatBefore = old.Format
-		in.Address = old.Address
-	} else if !fault.Is(err, fault.NotFound) {
-		return w, "", false, fmt.Errorf("read webhook: %w", err)
+	if !validName(in.Name) {
+		return w, "", false, fault.New(fault.Invalid, "%q is no name: small letters, digits and hyphens, 63 at most", in.Name).WithField("name")
 	}
-	if in.URL != "" {
-		in.Address = shown(in.URL)
-	}
-	w, created, err = s.store.SetWebhook(ctx, in.Webhook, func(old Secrets) (Secrets, error) {
-		secret = ""
-		switch {
-		case in.URL == "" && old.URL == "":
-			return old, fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
-		case in.URL != "" && old.URL != "" && host(in.URL) != host(old.URL):
-			old.Tokens = nil // they are not shown to another server
+	w, created, err = s.store.SetWebhook(ctx, in.Name, in.Team, func(w *Webhook, kept *Secrets) (err error) {
+		if err := w.settable(in); err != nil {
+			return err
 		}
-		old.URL = cmp.Or(in.URL, old.URL)
-		if formatBefore != "" && formatBefore != in.Format {
-			old.Tokens = nil
+		before := w.Format
+		in.onto(w)
+		if err := s.check(w, in); err != nil {
+			return err
 		}
-		if in.Token != "" {
-			old.Tokens = []string{in.Token}
-		}
-		if in.Format == Standard && len(old.Tokens) == 0 {
-			secret = NewSecret()
-			old.Tokens = []string{secret}
-		}
-		return old, nil
+		secret, err = kept.take(w, in, before)
+		return err
 	})
 	if err != nil {
 		return w, "", false, fmt.Errorf("store webhook: %w", err)
@@ -83,19 +116,40 @@ func (s *Service) Set(ctx context.Context, in Setting) (w Webhook, secret string
 	return w, secret, created, nil
 }
 
+// take brings secrets to a setting. What belongs to another server, or means something else to another format, is dropped. It returns the
+// secret that it has made, if it has.
+func (s *Secrets) take(w *Webhook, in Setting, before Format) (made string, err error) {
+	switch {
+	case in.URL == "" && s.URL == "":
+		return "", fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
+	case in.URL != "" && s.URL != "" && host(in.URL) != host(s.URL), before != "" && before != w.Format:
+		s.Tokens = nil // they are not shown to another server
+	}
+	s.URL = cmp.Or(in.URL, s.URL)
+	w.Address = shown(s.URL)
+	if in.Token != "" {
+		s.Tokens = []string{in.Token}
+	}
+	if w.Format == Standard && len(s.Tokens) == 0 {
+		made = NewSecret()
+		s.Tokens = []string{made}
+	}
+	return made, nil
+}
+
 // Rotate gives a webhook of Standard a new secret. The one before signs as well for a day.
 func (s *Service) Rotate(ctx context.Context, name string) (w Webhook, secret string, err error) {
 	if w, err = s.mine(ctx, name); err != nil {
 		return w, "", err
 	}
-	if w.Format != Standard {
-		return w, "", fault.New(fault.Conflict, "the secret of %s is its receiver's", name).WithHint("Make a new one there and set it: seatrial webhook set %s --token-stdin.", name)
-	}
-	w.RotatedAt = s.sender.Clock()
-	w, _, err = s.store.SetWebhook(ctx, w, func(old Secrets) (Secrets, error) {
-		secret = NewSecret()
-		old.Tokens = append([]string{secret}, old.Tokens[:min(1, len(old.Tokens))]...)
-		return old, nil
+	w, _, err = s.store.SetWebhook(ctx, name, "", func(w *Webhook, kept *Secrets) error {
+		if w.Format != Standard {
+			return fault.New(fault.Conflict, "the secret of %s is its receiver's", name).
+				WithHint("Make a new one there and set it: seatrial webhook set %s --token-stdin.", name)
+		}
+		secret, w.RotatedAt = NewSecret(), s.sender.Clock()
+		kept.Tokens = append([]string{secret}, kept.Tokens[:min(1, len(kept.Tokens))]...)
+		return nil
 	})
 	if err != nil {
 		return w, "", fmt.Errorf("store webhook: %w", err)
@@ -103,11 +157,23 @@ func (s *Service) Rotate(ctx context.Context, name string) (w Webhook, secret st
 	return w, secret, nil
 }
 
+// Formats are those that can be chosen.
+func (s *Service) Formats() []Format {
+	if s.sender.Mail == nil {
+		return Formats()
+	}
+	return append(Formats(), Email)
+}
+
 // Test sends a message to a webhook now, once, and returns what became of it.
 func (s *Service) Test(ctx context.Context, name string) (Delivery, error) {
 	w, err := s.mine(ctx, name)
 	if err != nil {
 		return Delivery{}, err
+	}
+	if w.Address == "" {
+		return Delivery{}, fault.New(fault.Conflict, "the webhook %s has no address yet", w.Name).
+			WithHint("Set it once: seatrial webhook set %s --url-stdin.", w.Name)
 	}
 	h := Happening{Notice: Notice{Kind: OfTrial, Organization: w.Organization, At: s.sender.Clock()}, Link: s.sender.Address}
 	m, ok, err := Render(w, Trial, h)
@@ -225,36 +291,56 @@ func validName(name string) bool {
 	return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`).MatchString(name)
 }
 
-func (s *Service) check(in *Setting) error {
-	if !validName(in.Name) {
-		return fault.New(fault.Invalid, "%q is no name: small letters, digits and hyphens, 63 at most", in.Name).WithField("name")
+// check says what is wrong with a webhook, and fills in what was not said.
+func (s *Service) check(w *Webhook, in Setting) error {
+	if w.Format = cmp.Or(w.Format, Standard); w.Format == Email && s.sender.Mail == nil {
+		return errNoMail()
 	}
-	if in.Format = cmp.Or(in.Format, Standard); !slices.Contains(Formats(), in.Format) {
-		return fault.New(fault.Invalid, "there is no format %q", in.Format).WithField("format").WithHint("Formats are %v.", Formats())
+	if !slices.Contains(s.Formats(), w.Format) {
+		return fault.New(fault.Invalid, "there is no format %q", w.Format).WithField("format").WithHint("Formats are %v.", s.Formats())
 	}
-	if in.URL != "" {
-		if err := s.rules.Check(in.URL); err != nil {
-			var f *fault.Error
-			if errors.As(err, &f) {
-				return f.WithField("url")
-			}
-			return err //nolint:wrapcheck // a fault that speaks for itself
-		}
+	if err := s.checkAddress(w.Format, in.URL); err != nil {
+		return err
 	}
-	if in.Format == Standard && in.Token != "" {
+	if w.Format == Standard && in.Token != "" {
 		if err := CheckSecret(in.Token); err != nil {
 			return err
 		}
 	}
-	if len(in.Events) == 0 {
-		in.Events = []Event{Failed, Fixed, Flaky, Verdict}
+	if len(w.Events) == 0 {
+		w.Events = Usual()
 	}
-	for _, e := range in.Events {
+	for _, e := range w.Events {
 		if !slices.Contains(Events(), e) {
 			return fault.New(fault.Invalid, "there is no event %q", e).WithField("events").WithHint("Events are %v.", Events())
 		}
 	}
-	return in.Filter.check(in.Template)
+	return w.Filter.check(w.Template)
+}
+
+// checkAddress says what is wrong with an address that somebody gives.
+func (s *Service) checkAddress(format Format, address string) error {
+	switch {
+	case address == "":
+		return nil
+	case format == Email:
+		list, err := receivers(address)
+		if err != nil {
+			return err
+		}
+		for _, to := range list {
+			if err := s.sender.Mail.Allows(to); err != nil {
+				return err //nolint:wrapcheck // a fault that speaks for itself
+			}
+		}
+		return nil
+	}
+	err := s.rules.Check(address)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.WithField("url")
+	}
+	return err //nolint:wrapcheck // a fault that speaks for itself
 }
 
 func (f Filter) check(template string) error {
@@ -282,6 +368,9 @@ func shown(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
+	}
+	if strings.HasPrefix(address, mailScheme) { // an address of people is no secret to their team
+		return address
 	}
 	return u.Scheme + "://" + u.Host
 }

@@ -16,9 +16,9 @@ type Store interface {
 	Webhooks(ctx context.Context) ([]Webhook, error)
 	// Webhook returns one, or fault.NotFound.
 	Webhook(ctx context.Context, name string) (Webhook, error)
-	// SetWebhook makes a webhook, or changes that of the name: fault.Forbidden unless the viewer acts for its team. Before it stores
-	// something it asks change for the new secrets, given the old ones.
-	SetWebhook(ctx context.Context, w Webhook, change func(old Secrets) (Secrets, error)) (rec Webhook, created bool, err error)
+	// SetWebhook makes a webhook for a team, the viewer's when that is empty, or changes that of the name: fault.Forbidden unless the viewer
+	// acts for its team. While nobody else can change it, it asks change what is to be stored.
+	SetWebhook(ctx context.Context, name, team string, change Amend) (rec Webhook, created bool, err error)
 	// WebhookSecrets returns the secrets of a webhook that the viewer may change.
 	WebhookSecrets(ctx context.Context, name string) (Secrets, error)
 	// PauseWebhook pauses or resumes. What happens while it is paused is not told later; what was on its way goes on.
@@ -33,6 +33,9 @@ type Store interface {
 	AddTrial(ctx context.Context, name string, d Delivery, lease time.Duration) (Delivery, error)
 }
 
+// Amend makes of a webhook and its secrets what is to be stored. Of a new webhook all but its name is empty. It may be called more than once.
+type Amend func(w *Webhook, s *Secrets) error
+
 // Work is what the Sender needs. It runs as system but for what acts for one organization.
 type Work interface {
 	// ClaimNotices leases at most limit notices whose deliveries are to be made.
@@ -40,8 +43,9 @@ type Work interface {
 	// ClaimDeliveries leases deliveries that are due, at most limit of them, and so that at most each of a webhook are leased at once, however
 	// many replicas there are.
 	ClaimDeliveries(ctx context.Context, limit, each int, lease time.Duration) ([]Claim, error)
-	// Listening returns the webhooks of an organization that are not paused, for which it acts.
-	Listening(ctx context.Context) ([]Webhook, error)
+	// Listening returns the webhooks of an organization, for which it acts, that are not paused and may be told of a notice: where teams are
+	// kept apart, those of the team that has what it is about.
+	Listening(ctx context.Context, n Notice) ([]Webhook, error)
 	// Expand stores the deliveries of a notice, whose due time is over with that. It acts for the organization of the notice.
 	Expand(ctx context.Context, n Notice, list []Delivery) error
 	// Postpone has a notice expanded later.

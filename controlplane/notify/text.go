@@ -1,10 +1,12 @@
 package notify
 
 import (
-	"errors"
 	"fmt"
-	"path"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
@@ -24,6 +26,9 @@ func variables() map[string]expr.Type {
 		"release.application": expr.String, "release.version": expr.String, "release.before": expr.String, "release.after": expr.String, "release.cause": expr.String,
 	}
 }
+
+// Variables lists what templates know.
+func Variables() []string { return slices.Sorted(maps.Keys(variables())) }
 
 // CheckTemplate says what is wrong with a template of a text, which is written as those of workflows are: ${{ execution.workflow }}.
 func CheckTemplate(text string) error {
@@ -146,9 +151,9 @@ func clip(s string, most int) string {
 
 // checkGlob says what is wrong with a pattern of names.
 func checkGlob(field, glob string) error {
-	if _, err := path.Match(glob, ""); err != nil || glob == "" {
-		return fault.Wrap(fault.Invalid, errors.Join(err), fmt.Sprintf("%q is no pattern of names", glob)).WithField(field).
-			WithHint("* stands for any characters, ? for one, [a-z] for one of several.")
+	if glob == "" || !doublestar.ValidatePattern(glob) {
+		return fault.New(fault.Invalid, "%q is no pattern of names", glob).WithField(field).
+			WithHint("* stands for any characters, ? for one, [a-z] for one of several, {a,b} for either.")
 	}
 	return nil
 }

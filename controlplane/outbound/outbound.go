@@ -73,7 +73,7 @@ func (r *RefusedError) Error() string {
 
 // New returns the client. Its answers end with an error after MaxBody bytes; a refused address is fault.Invalid and wraps a *RefusedError.
 func New(o Options) *http.Client {
-	d := &dialer{rules: Rules{o.Allow, o.Ports}, resolver: o.Resolver}
+	d := &dialer{rules: Rules{Allow: o.Allow, Ports: o.Ports}, resolver: o.Resolver}
 	if d.resolver == nil {
 		d.resolver = net.DefaultResolver
 	}
@@ -106,7 +106,7 @@ func (o Options) Address(ctx context.Context, host, port string) (netip.Addr, er
 	if o.Proxy != nil {
 		return netip.Addr{}, fault.New(fault.Invalid, "the control plane reaches other servers through a proxy for https alone")
 	}
-	d := &dialer{rules: Rules{o.Allow, o.Ports}, resolver: o.Resolver}
+	d := &dialer{rules: Rules{Allow: o.Allow, Ports: o.Ports}, resolver: o.Resolver}
 	if d.resolver == nil {
 		d.resolver = net.DefaultResolver
 	}
@@ -129,6 +129,16 @@ func DefaultPorts() []string { return []string{"80", "443", "8080", "8443"} }
 type Rules struct {
 	Allow []netip.Prefix // as in Options
 	Ports []string       // as in Options
+
+	own bool // this host and private networks may be reached
+}
+
+// Relay returns what dials a server that the operator has named, at one port. The operator's own mail server is often on the same host or in a
+// private network, and it is no person of an organization who says where it is, so that these are reached. What never is a server of one's own
+// is refused all the same, whatever its name means by now: the metadata service of a cloud, multicast, what is reserved.
+func Relay(port string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	d := &dialer{rules: Rules{Ports: []string{port}, own: true}, resolver: net.DefaultResolver}
+	return d.dial
 }
 
 // Check says early, to whoever enters an address, what is wrong with it: the form, the port, an address in place of a name. It is a
@@ -169,7 +179,11 @@ func (r Rules) judge(ip netip.Addr, port string) error {
 			return nil
 		}
 	}
-	if reason := cmp.Or(Reason(ip), r.portReason(port)); reason != "" {
+	reason := Reason(ip)
+	if r.own && slices.Contains([]string{thisHost, private, shared}, reason) {
+		reason = ""
+	}
+	if reason = cmp.Or(reason, r.portReason(port)); reason != "" {
 		return refused(&RefusedError{net.JoinHostPort(ip.String(), port), reason})
 	}
 	return nil

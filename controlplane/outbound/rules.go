@@ -24,6 +24,13 @@ func Reason(ip netip.Addr) string {
 	return ""
 }
 
+// Reasons that do not count for servers of the operator's own.
+const (
+	thisHost = "this host"
+	private  = "private"
+	shared   = "shared by customers of a provider"
+)
+
 type rule struct {
 	network netip.Prefix
 	reason  string
@@ -41,16 +48,16 @@ func rules() []rule {
 		{"100.100.100.200/32", "the metadata service of a cloud"},
 		{"168.63.129.16/32", "the metadata service of a cloud"},
 		{"192.0.0.192/32", "the metadata service of a cloud"},
-		{"0.0.0.0/8", "this host"},
-		{"127.0.0.0/8", "this host"},
-		{"::/128", "this host"},
-		{"::1/128", "this host"},
-		{"10.0.0.0/8", "private"},
-		{"172.16.0.0/12", "private"},
-		{"192.168.0.0/16", "private"},
-		{"fc00::/7", "private"},
-		{"fec0::/10", "private"},
-		{"100.64.0.0/10", "shared by customers of a provider"},
+		{"0.0.0.0/8", thisHost},
+		{"127.0.0.0/8", thisHost},
+		{"::/128", thisHost},
+		{"::1/128", thisHost},
+		{"10.0.0.0/8", private},
+		{"172.16.0.0/12", private},
+		{"192.168.0.0/16", private},
+		{"fc00::/7", private},
+		{"fec0::/10", private},
+		{"100.64.0.0/10", shared},
 		{"169.254.0.0/16", "of one link only"},
 		{"fe80::/10", "of one link only"},
 		{"192.0.0.0/24", "reserved"},

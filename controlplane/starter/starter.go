@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -25,6 +26,8 @@ const MaxWorkflows = 200
 type Catalog interface {
 	// WorkflowsLabelled returns the names of the workflows that have all of some labels, sorted.
 	WorkflowsLabelled(ctx context.Context, labels map[string]string) ([]string, error)
+	// AccessOf says whether an organization keeps its teams apart, whoever asks.
+	AccessOf(ctx context.Context, org tenant.ID) (tenant.Access, error)
 }
 
 // Runner starts executions for the viewer of the context. Implemented by dispatch.
@@ -59,17 +62,52 @@ type Starter struct {
 // New returns a Starter.
 func New(catalog Catalog, runner Runner) *Starter { return &Starter{catalog, runner} }
 
-// Viewer is on whose behalf the executions are started.
-func (b By) Viewer() tenant.Viewer {
+// Viewer is on whose behalf the executions are started: the team, which sees nothing of others where the organization keeps its teams apart.
+func (b By) Viewer(ctx context.Context, catalog Catalog) (tenant.Viewer, error) {
+	access, err := catalog.AccessOf(ctx, b.Organization)
+	if err != nil {
+		return tenant.Viewer{}, fmt.Errorf("find out what teams may see: %w", err)
+	}
 	return tenant.Viewer{
 		Kind: tenant.KindMember, Organization: b.Organization, Team: b.Team, Name: b.Actor, Role: tenant.RoleMaintainer,
+		Confined: access.Visibility == tenant.VisibleTeams,
+	}, nil
+}
+
+// remembering asks once for each organization whether it keeps its teams apart.
+type remembering struct {
+	Catalog
+	mu    sync.Mutex
+	known map[tenant.ID]tenant.Access
+}
+
+// Remembering returns a Catalog for one sweep, in which thousands may be started for the same organizations.
+func Remembering(c Catalog) Catalog {
+	return &remembering{Catalog: c, known: map[tenant.ID]tenant.Access{}}
+}
+
+// AccessOf implements Catalog.
+func (r *remembering) AccessOf(ctx context.Context, org tenant.ID) (tenant.Access, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a, ok := r.known[org]; ok {
+		return a, nil
 	}
+	a, err := r.Catalog.AccessOf(ctx, org)
+	if err == nil {
+		r.known[org] = a
+	}
+	return a, err //nolint:wrapcheck // transparent
 }
 
 // Start starts every workflow that is meant. What cannot be started for good is said with the workflow and keeps no other from starting;
 // an error means that it is worth trying all of it again, with the same key.
 func (s *Starter) Start(ctx context.Context, by By, what document.Start) ([]Started, error) {
-	ctx = tenant.WithViewer(ctx, by.Viewer())
+	v, err := by.Viewer(ctx, s.catalog)
+	if err != nil {
+		return nil, err
+	}
+	ctx = tenant.WithViewer(ctx, v)
 	params, err := values(what.Params, by.Trigger)
 	if err != nil {
 		return []Started{{Problem: fault.Sentence(err)}}, nil

@@ -36,7 +36,7 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 			created, changed = true, true
 			rec, err = s.createWorkflow(ctx, tx, w, owner)
 			if database.Unique(err) {
-				return database.ErrRetry // somebody applied the same name first
+				return takenFirst(ctx, w.Name)
 			}
 		default:
 			created = row.RemovedAt != nil

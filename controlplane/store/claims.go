@@ -21,6 +21,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -156,6 +157,8 @@ func (s *Store) removeDocument(ctx context.Context, tx *db.Tx, kind, name string
 		n, err = tx.Schedule.Update().Where(schedule.Name(name), schedule.RemovedAtIsNil()).SetRemovedAt(s.now()).ClearNextDue().ClearNextAt().Save(ctx)
 	case document.TriggerKind:
 		n, err = tx.Trigger.Update().Where(trigger.Name(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
+	case document.WebhookKind:
+		n, err = tx.Webhook.Update().Where(webhook.Name(name), webhook.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
 	case document.Workflow:
 		if err := tx.Trigger.Update().Where(trigger.Workflow(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Exec(ctx); err != nil {
 			return false, err

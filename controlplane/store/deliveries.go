@@ -25,7 +25,7 @@ import (
 func (s *Store) ClaimDeliveries(ctx context.Context, limit, each int, lease time.Duration) (claims []record.Claim, err error) {
 	now := s.now()
 	free := delivery.And(delivery.NextAtLTE(now), delivery.Or(delivery.LeasedUntilIsNil(), delivery.LeasedUntilLTE(now)))
-	sendable := webhook.And(webhook.PausedBy(""), webhook.HasOrganizationWith(activeOrganization()))
+	sendable := webhook.And(webhook.PausedBy(""), webhook.Suspended(false), webhook.RemovedAtIsNil(), webhook.HasOrganizationWith(activeOrganization()))
 	there, err := s.db.Read().Delivery.Query().Where(free).Limit(1).Exist(ctx)
 	if err != nil || !there {
 		return nil, database.Fault(err)
@@ -209,5 +209,8 @@ func (s *Store) SweepNotices(ctx context.Context, before time.Time, limit int) (
 		removed, err = tx.Notice.Delete().Where(notice.IDIn(ids...)).Exec(ctx)
 		return err
 	})
-	return removed, err
+	if err != nil {
+		return removed, err
+	}
+	return removed, s.sweepWebhooks(ctx, before)
 }

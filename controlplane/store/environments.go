@@ -48,7 +48,7 @@ func (s *Store) ApplyEnvironment(ctx context.Context, e record.Environment) (sto
 			}
 			row, err = c.Save(ctx)
 			if database.Unique(err) {
-				err = database.ErrRetry // somebody applied the same name first
+				err = takenFirst(ctx, e.Name)
 			}
 		case row.Digest == e.Digest && row.ClusterID == e.ClusterID && row.RemovedAt == nil:
 			created, changed = false, false

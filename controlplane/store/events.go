@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +15,16 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	record "github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/reaction"
+	"github.com/seatrial/seatrial/ent/db/receiver"
+	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
 // States of an event.
@@ -91,7 +97,7 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 		}
 		rows, err := shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Event, error) {
 			return locked(s, tx.Event.Query().Where(open, event.OrganizationID(org)).Order(event.ByID()).Limit(most),
-				entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+				entsql.WithLockAction(entsql.SkipLocked)).WithOrganization().All(ctx)
 		})
 		if err != nil || len(rows) == 0 {
 			return err
@@ -103,11 +109,40 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 			if err != nil {
 				return err
 			}
+			if e.Apart = accessRecord(row.Edges.Organization).Visibility == tenant.VisibleTeams; e.Apart {
+				if e.Teams, err = hearing(ctx, tx, row); err != nil {
+					return err
+				}
+			}
 			list = append(list, e)
 		}
 		return tx.Event.Update().Where(event.IDIn(ids...)).SetLeasedUntil(now.Add(lease)).Exec(ctx)
 	})
 	return list, err
+}
+
+// hearing returns the teams that have what an event is about, as ent/rule tells whom an event is shown to.
+func hearing(ctx context.Context, tx *db.Tx, e *db.Event) (teams []uuid.UUID, err error) {
+	switch e.Kind {
+	case record.Workflow:
+		err = tx.Workflow.Query().Where(workflow.OrganizationID(e.OrganizationID), workflow.Name(e.Subject)).
+			Select(workflow.FieldTeamID).Scan(ctx, &teams)
+	case record.Kube:
+		places, err := tx.Environment.Query().Where(environment.OrganizationID(e.OrganizationID), environment.HasClusterWith(cluster.Name(e.Source))).All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, place := range places {
+			if place.TeamID == nil { // no team has taken it
+				return tx.Team.Query().Where(team.OrganizationID(e.OrganizationID)).IDs(ctx)
+			}
+			teams = append(teams, *place.TeamID)
+		}
+	default:
+		err = tx.Receiver.Query().Where(receiver.OrganizationID(e.OrganizationID), receiver.Name(e.Source)).
+			Select(receiver.FieldTeamID).Scan(ctx, &teams)
+	}
+	return teams, err
 }
 
 // Judge stores what triggers do about an event. What another replica has judged meanwhile stays.
@@ -344,6 +379,9 @@ func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.E
 		}
 		out[i], index[row.ID], ids[i] = e, i, row.ID
 	}
+	if err := s.passedSeen(ctx, out); err != nil {
+		return nil, err
+	}
 	reactions, err := s.db.Read().Reaction.Query().Where(reaction.EventIDIn(ids...)).WithTrigger().Order(reaction.ByID()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -357,6 +395,28 @@ func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.E
 		e.Reactions = append(e.Reactions, r)
 	}
 	return out, nil
+}
+
+// passedSeen leaves out the triggers that a viewer may not see who sees the own teams alone.
+func (s *Store) passedSeen(ctx context.Context, list []record.Event) error {
+	v, _ := tenant.FromContext(ctx)
+	if !v.Confined {
+		return nil
+	}
+	var names []string
+	for _, e := range list {
+		for _, p := range e.Passed {
+			names = append(names, p.Trigger)
+		}
+	}
+	seen, err := s.db.Read().Trigger.Query().Where(trigger.NameIn(names...)).Select(trigger.FieldName).Strings(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	for i := range list {
+		list[i].Passed = slices.DeleteFunc(list[i].Passed, func(p record.Passed) bool { return !slices.Contains(seen, p.Trigger) })
+	}
+	return nil
 }
 
 // SweepEvents removes old events with what triggers did about them.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -24,4 +26,14 @@ func (s *Store) Names(ctx context.Context, id tenant.ID, teamID uuid.UUID) (org,
 		return "", "", missing(err, "team", teamID)
 	}
 	return row.Name, t.Name, nil
+}
+
+// takenFirst is what a name leads to that the viewer has not found and yet cannot make. Somebody was faster, who is found at the next try; but
+// what another team has is not found by who sees the own teams alone, however often that is tried.
+func takenFirst(ctx context.Context, name string) error {
+	if v, _ := tenant.FromContext(ctx); v.Confined {
+		return fault.New(fault.Conflict, "the name %q is taken", name).WithField("name").
+			WithHint("Names are unique in the organization, whose teams do not see each other's. Choose another.")
+	}
+	return database.ErrRetry
 }

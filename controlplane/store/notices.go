@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -32,7 +33,7 @@ import (
 // notice writes down that something has happened, in the transaction in which it does, when the organization has somebody to tell. The
 // context acts for the organization.
 func (s *Store) notice(ctx context.Context, tx *db.Tx, org tenant.ID, subject uuid.UUID, data any, kinds ...notify.Kind) error {
-	listening, err := tx.Webhook.Query().Where(webhook.OrganizationID(org)).Exist(ctx)
+	listening, err := tx.Webhook.Query().Where(webhook.OrganizationID(org), webhook.RemovedAtIsNil()).Exist(ctx)
 	if err != nil || !listening {
 		return err
 	}
@@ -86,9 +87,21 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 	return list, err
 }
 
-// Listening returns the webhooks of the viewer's organization that are not paused.
-func (s *Store) Listening(ctx context.Context) ([]notify.Webhook, error) {
-	rows, err := s.db.Read().Webhook.Query().Where(webhook.PausedBy("")).Order(webhook.ByName()).All(ctx)
+// Listening returns the webhooks of the viewer's organization that are not paused and may be told of a notice.
+func (s *Store) Listening(ctx context.Context, n notify.Notice) ([]notify.Webhook, error) {
+	access, err := s.AccessOf(ctx, n.Organization)
+	if err != nil {
+		return nil, err
+	}
+	q := s.db.Read().Webhook.Query().Where(webhook.PausedBy(""), webhook.Suspended(false), webhook.RemovedAtIsNil()).Order(webhook.ByName())
+	if access.Visibility == tenant.VisibleTeams {
+		owner, err := s.teamOf(ctx, n)
+		if err != nil {
+			return nil, missing(err, string(n.Kind), n.Subject)
+		}
+		q = q.Where(webhook.TeamID(owner))
+	}
+	rows, err := q.All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -97,6 +110,22 @@ func (s *Store) Listening(ctx context.Context) ([]notify.Webhook, error) {
 		out[i] = webhookRecord(row)
 	}
 	return out, nil
+}
+
+// teamOf returns the team that has what a notice is about.
+func (s *Store) teamOf(ctx context.Context, n notify.Notice) (uuid.UUID, error) {
+	if n.Kind == notify.OfRelease {
+		row, err := s.db.Read().Release.Query().Where(release.ID(n.Subject)).Only(ctx)
+		if err != nil {
+			return uuid.Nil, err
+		}
+		return row.TeamID, nil
+	}
+	row, err := s.db.Read().Execution.Query().Where(execution.ID(n.Subject)).QueryRevision().QueryWorkflow().Only(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return row.TeamID, nil
 }
 
 // Expand stores the deliveries of a notice. Those that are there already stay as they are.

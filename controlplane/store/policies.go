@@ -31,7 +31,7 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 			created, changed = true, true
 			rec, err = createPolicy(ctx, tx, p, owner)
 			if database.Unique(err) {
-				return database.ErrRetry // somebody applied the same name first
+				return takenFirst(ctx, p.Name)
 			}
 			if err != nil {
 				return err

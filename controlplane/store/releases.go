@@ -39,7 +39,7 @@ func (s *Store) CreateRelease(ctx context.Context, n record.New) (r record.Relea
 		}
 		row, err := s.insertRelease(ctx, tx, n.Release)
 		if database.Unique(err) {
-			return database.ErrRetry // somebody was faster
+			return takenFirst(ctx, n.Release.Application+" "+n.Release.Version)
 		}
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -154,30 +155,89 @@ func (s *Store) LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Du
 	return ok, err
 }
 
-// DueRepositories takes repositories that are to be read, of all organizations, for one reader; at most limit. It runs as system.
-func (s *Store) DueRepositories(ctx context.Context, limit int, lease time.Duration) (due []origin.Repository, err error) {
-	ctx = tenant.System(ctx)
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		due = nil
-		now := s.now()
-		rows, err := locked(s, tx.Repository.Query().Where(repository.DueAtLTE(now), repository.Or(repository.LeasedUntilIsNil(), repository.LeasedUntilLT(now))).
-			Order(repository.ByDueAt()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
-		if err != nil {
+// RenewRepository keeps a repository for whoever reads it. That a push has made it due meanwhile stays.
+func (s *Store) RenewRepository(ctx context.Context, id uuid.UUID, lease time.Duration) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		until := s.now().Add(lease)
+		if err := tx.Repository.Update().Where(repository.ID(id), repository.DueAtGT(s.now())).SetDueAt(until).Exec(ctx); err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if err := tx.Repository.UpdateOneID(row.ID).SetLeasedUntil(now.Add(lease)).SetDueAt(now.Add(lease)).Exec(ctx); err != nil {
+		return tx.Repository.Update().Where(repository.ID(id)).SetLeasedUntil(until).Exec(ctx)
+	})
+}
+
+// DueRepositories takes repositories that are to be read, of all organizations, for one reader. It runs as system.
+func (s *Store) DueRepositories(ctx context.Context, limit, each int, lease time.Duration) (due []origin.Repository, err error) {
+	ctx = tenant.System(ctx)
+	now := s.now()
+	open := repository.And(repository.DueAtLTE(now), repository.Or(repository.LeasedUntilIsNil(), repository.LeasedUntilLT(now)))
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		due = nil
+		// Of each organization with something to read, since when; and how many of its repositories are being read.
+		var waiting, busy []struct {
+			Organization uuid.UUID `json:"organization_id"`
+			Count        int       `json:"count"`
+		}
+		if err := tx.Repository.Query().Where(open).GroupBy(repository.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &waiting); err != nil || len(waiting) == 0 {
+			return err
+		}
+		if err := tx.Repository.Query().Where(repository.LeasedUntilGTE(now)).GroupBy(repository.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &busy); err != nil {
+			return err
+		}
+		// Of thousands of organizations some are looked at, by chance: the others are at another time.
+		rand.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] }) //nolint:gosec // G404: nobody gains by knowing
+		room := map[uuid.UUID]int{}
+		for _, o := range waiting[:min(len(waiting), 4*limit)] {
+			room[o.Organization] = each
+		}
+		for _, o := range busy {
+			if _, ok := room[o.Organization]; ok {
+				room[o.Organization] -= o.Count
+			}
+		}
+		for len(due) < limit && len(room) > 0 {
+			some, err := s.takeDue(ctx, tx, open, room, limit-len(due), now.Add(lease))
+			if err != nil || len(some) == 0 {
 				return err
 			}
-			r, err := withTips(row)
-			if err != nil {
-				return err
-			}
-			due = append(due, r)
+			due = append(due, some...)
 		}
 		return nil
 	})
 	return due, err
+}
+
+// takeDue takes the repository that has waited longest, of each organization that has room, which it takes up.
+func (s *Store) takeDue(ctx context.Context, tx *db.Tx, open predicate.Repository, room map[uuid.UUID]int, limit int, until time.Time) (due []origin.Repository, err error) {
+	var oldest []*db.Repository
+	for organization, n := range room {
+		if n <= 0 {
+			delete(room, organization)
+			continue
+		}
+		rows, err := locked(s, tx.Repository.Query().Where(open, repository.OrganizationID(organization)).Order(repository.ByDueAt()).Limit(1),
+			entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 {
+			delete(room, organization)
+		}
+		oldest = append(oldest, rows...)
+	}
+	slices.SortFunc(oldest, func(a, b *db.Repository) int { return timeOf(a.DueAt).Compare(timeOf(b.DueAt)) })
+	for _, row := range oldest[:min(limit, len(oldest))] {
+		if err := tx.Repository.UpdateOneID(row.ID).SetLeasedUntil(until).SetDueAt(until).Exec(ctx); err != nil {
+			return nil, err
+		}
+		room[row.OrganizationID]--
+		r, err := withTips(row)
+		if err != nil {
+			return nil, err
+		}
+		due = append(due, r)
+	}
+	return due, nil
 }
 
 // RepositoriesPushed makes those repositories of the viewer's organization due that a push concerns, and returns how many. One that is being

@@ -41,7 +41,7 @@ func (s *Store) ApplySchedule(ctx context.Context, r record.Record, owner string
 			r.Organization, r.Team, r.TeamID = t.OrganizationID, t.Name, t.ID
 			rec, err = s.createSchedule(ctx, tx, r)
 			if database.Unique(err) {
-				return database.ErrRetry // somebody applied the same name first
+				return takenFirst(ctx, r.Name)
 			}
 			if err != nil {
 				return err

@@ -41,7 +41,7 @@ func (s *Store) ApplyTemplate(ctx context.Context, t record.Record, users []reco
 			created, changed = true, true
 			rec, err = createTemplate(ctx, tx, t, owner)
 			if database.Unique(err) {
-				return database.ErrRetry // somebody applied the same name first
+				return takenFirst(ctx, t.Name)
 			}
 			if err != nil {
 				return err

@@ -38,7 +38,7 @@ func (s *Store) ApplyTrigger(ctx context.Context, r record.Record, owner string)
 			r.Organization, r.Team, r.TeamID = t.OrganizationID, t.Name, t.ID
 			rec, err = createTrigger(ctx, tx, r)
 			if database.Unique(err) {
-				return database.ErrRetry // somebody applied the same name first
+				return takenFirst(ctx, r.Name)
 			}
 			if err != nil {
 				return err

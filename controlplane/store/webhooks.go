@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -15,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -25,7 +27,7 @@ func webhookPlace(id uuid.UUID) string { return "webhook " + id.String() }
 
 // Webhooks lists by name, with what was tried last.
 func (s *Store) Webhooks(ctx context.Context) ([]record.Webhook, error) {
-	rows, err := s.db.Read().Webhook.Query().WithTeam().Order(webhook.ByName()).All(ctx)
+	rows, err := s.db.Read().Webhook.Query().Where(webhook.RemovedAtIsNil()).WithTeam().Order(webhook.ByName()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -40,7 +42,7 @@ func (s *Store) Webhooks(ctx context.Context) ([]record.Webhook, error) {
 
 // Webhook returns a webhook by name.
 func (s *Store) Webhook(ctx context.Context, name string) (record.Webhook, error) {
-	row, err := s.db.Read().Webhook.Query().Where(webhook.Name(name)).WithTeam().Only(ctx)
+	row, err := s.db.Read().Webhook.Query().Where(webhook.Name(name), webhook.RemovedAtIsNil()).WithTeam().Only(ctx)
 	if db.IsNotFound(err) {
 		return record.Webhook{}, noWebhook(name)
 	}
@@ -70,62 +72,105 @@ func noWebhook(name string) error {
 }
 
 // SetWebhook makes a webhook, or changes that of the name.
-func (s *Store) SetWebhook(ctx context.Context, w record.Webhook, change func(old record.Secrets) (record.Secrets, error)) (rec record.Webhook, created bool, err error) {
+func (s *Store) SetWebhook(ctx context.Context, name, team string, change record.Amend) (rec record.Webhook, created bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		created = false
-		row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(w.Name))).WithTeam().Only(ctx)
-		var old record.Secrets
-		switch {
-		case db.IsNotFound(err):
-			created = true
-			if row, err = newWebhook(ctx, tx, w); err != nil {
-				return err
-			}
-		case err != nil:
+		row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(name))).WithTeam().Only(ctx)
+		if row, created, err = hookFor(ctx, tx, row, err, name, team); err != nil {
 			return err
-		default:
-			if err := mayChange(ctx, tx, row.TeamID, "webhook "+row.Name); err != nil {
-				return err
-			}
-			if old, err = s.webhookSecrets(row); err != nil {
+		}
+		if created && row.RemovedAt != nil { // somebody makes another one of the name, which has nothing to do with it
+			if row, err = row.Update().ClearRemovedAt().ClearSealed().ClearRotatedAt().SetFormat("").SetAddress("").SetEvents(nil).SetWorkflows(nil).
+				SetLabels(nil).SetEnvironments(nil).SetTemplate("").SetDigest("").SetSource("").SetSuspended(false).Save(ctx); err != nil {
 				return err
 			}
 		}
-		secrets, err := change(old)
+		rec, err = s.amendWebhook(ctx, row, change)
 		if err != nil {
 			return err
 		}
-		sealed, err := s.sealSecrets(row.ID, secrets)
-		if err != nil {
-			return err
-		}
-		up := row.Update().SetFormat(string(w.Format)).SetAddress(w.Address).SetSealed(sealed).SetEvents(events(w.Events)).SetWorkflows(w.Filter.Workflows).
-			SetLabels(w.Filter.Labels).SetEnvironments(w.Filter.Environments).SetTemplate(w.Template)
-		if !w.RotatedAt.IsZero() {
-			up.SetRotatedAt(w.RotatedAt)
-		}
-		team := row.Edges.Team
-		if row, err = up.Save(ctx); err != nil {
-			return err
-		}
-		row.Edges.Team = team
-		rec = webhookRecord(row)
-		audit.Of(ctx).Detail("address", w.Address)
-		audit.Of(ctx).Detail("format", string(w.Format))
+		audit.Of(ctx).Detail("address", rec.Address)
+		audit.Of(ctx).Detail("format", string(rec.Format))
 		return s.noted(ctx, tx, audit.Object{Kind: "webhook", ID: row.ID.String(), Name: row.Name})
 	})
 	return rec, created, err
 }
 
-func newWebhook(ctx context.Context, tx *db.Tx, w record.Webhook) (*db.Webhook, error) {
-	team, err := teamFor(ctx, tx.Team.Query(), w.Team)
+// hookFor returns a webhook that was found, when the viewer may change it, and makes one of a name that was not. One that was removed with
+// its document is created, too.
+func hookFor(ctx context.Context, tx *db.Tx, found *db.Webhook, err error, name, team string) (row *db.Webhook, created bool, _ error) {
+	switch {
+	case db.IsNotFound(err):
+		row, err = newWebhook(ctx, tx, name, team)
+		return row, true, err
+	case err != nil:
+		return nil, false, err
+	}
+	return found, found.RemovedAt != nil, mayChange(ctx, tx, found.TeamID, "webhook "+found.Name)
+}
+
+// ApplyWebhook brings a webhook to a document, when its digest differs from that of the one before.
+func (s *Store) ApplyWebhook(ctx context.Context, name, digest, owner string, change record.Amend) (rec record.Webhook, created, changed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(name))).WithTeam().Only(ctx)
+		if err != nil && !db.IsNotFound(err) {
+			return err
+		}
+		if err := s.own(ctx, tx, document.WebhookKind, name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
+		if row, created, err = hookFor(ctx, tx, row, err, name, owner); err != nil {
+			return err
+		}
+		if changed = created || row.Digest != digest; !changed {
+			rec = webhookRecord(row)
+			return nil
+		}
+		if rec, err = s.amendWebhook(ctx, row, change); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("revision", strconv.Itoa(rec.Revision))
+		audit.Of(ctx).Detail("digest", rec.Digest)
+		return s.noted(ctx, tx, audit.Object{Kind: "webhook", ID: row.ID.String(), Name: row.Name})
+	})
+	return rec, created, changed, err
+}
+
+// amendWebhook stores what a change makes of a webhook.
+func (s *Store) amendWebhook(ctx context.Context, row *db.Webhook, change record.Amend) (w record.Webhook, err error) {
+	secrets, err := s.webhookSecrets(row)
+	if err != nil {
+		return w, err
+	}
+	w = webhookRecord(row)
+	if err := change(&w, &secrets); err != nil {
+		return w, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	sealed, err := s.sealSecrets(row.ID, secrets)
+	if err != nil {
+		return w, err
+	}
+	up := row.Update().SetFormat(string(w.Format)).SetAddress(w.Address).SetSealed(sealed).SetEvents(events(w.Events)).SetWorkflows(w.Filter.Workflows).
+		SetLabels(w.Filter.Labels).SetEnvironments(w.Filter.Environments).SetTemplate(w.Template).SetNillableRotatedAt(nullable(w.RotatedAt)).
+		SetDigest(w.Digest).SetSource(w.Source).SetSuspended(w.Suspended).ClearRemovedAt()
+	if row.Digest != "" && row.Digest != w.Digest {
+		up.AddRevision(1)
+	}
+	team := row.Edges.Team
+	if row, err = up.Save(ctx); err != nil {
+		return w, err
+	}
+	row.Edges.Team = team
+	return webhookRecord(row), nil
+}
+
+func newWebhook(ctx context.Context, tx *db.Tx, name, of string) (*db.Webhook, error) {
+	team, err := teamFor(ctx, tx.Team.Query(), of)
 	if err != nil {
 		return nil, err
 	}
-	row, err := tx.Webhook.Create().SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetName(w.Name).SetFormat(string(w.Format)).
-		SetAddress(w.Address).Save(ctx)
+	row, err := tx.Webhook.Create().SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetName(name).SetFormat("").SetAddress("").Save(ctx)
 	if database.Unique(err) {
-		return nil, database.ErrRetry // somebody made the same name first
+		return nil, takenFirst(ctx, name)
 	}
 	if err != nil {
 		return nil, err
@@ -164,7 +209,7 @@ func (s *Store) webhookSecrets(row *db.Webhook) (out record.Secrets, err error) 
 
 // webhookToChange locks a webhook that the viewer may change.
 func (s *Store) webhookToChange(ctx context.Context, tx *db.Tx, name string) (*db.Webhook, error) {
-	row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(name))).WithTeam().Only(ctx)
+	row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(name), webhook.RemovedAtIsNil())).WithTeam().Only(ctx)
 	if db.IsNotFound(err) {
 		return nil, noWebhook(name)
 	}
@@ -220,6 +265,9 @@ func (s *Store) RemoveWebhook(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
+		if err := s.own(ctx, tx, document.WebhookKind, name, true); err != nil {
+			return err
+		}
 		if _, err := tx.Delivery.Delete().Where(delivery.WebhookID(row.ID)).Exec(ctx); err != nil {
 			return err
 		}
@@ -273,7 +321,7 @@ func webhookRecord(row *db.Webhook) record.Webhook {
 		ID: row.ID, Organization: row.OrganizationID, TeamID: row.TeamID, Name: row.Name, Format: record.Format(row.Format), Address: row.Address,
 		Filter: record.Filter{Workflows: row.Workflows, Labels: row.Labels, Environments: row.Environments}, Template: row.Template,
 		PausedBy: row.PausedBy, PausedWhy: row.PausedBecause, PausedAt: timeOf(row.PausedAt), RotatedAt: timeOf(row.RotatedAt),
-		CreatedAt: row.CreatedAt.UTC(),
+		CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(), Revision: row.Revision, Digest: row.Digest, Source: row.Source, Suspended: row.Suspended,
 	}
 	for _, e := range row.Events {
 		out.Events = append(out.Events, record.Event(e))
@@ -290,4 +338,19 @@ func deliveryRecord(row *db.Delivery) record.Delivery {
 		State: record.State(row.State), Attempts: row.Attempts, BegunAt: row.BegunAt.UTC(), NextAt: timeOf(row.NextAt), TriedAt: timeOf(row.TriedAt),
 		Code: row.Code, Took: time.Duration(row.Took), Answer: row.Answer, Error: row.Error, At: row.CreatedAt.UTC(),
 	}
+}
+
+// sweepWebhooks removes those for good, with what is secret, whose document left before a time.
+func (s *Store) sweepWebhooks(ctx context.Context, before time.Time) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		ids, err := tx.Webhook.Query().Where(webhook.RemovedAtLT(before)).IDs(ctx)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if _, err := tx.Delivery.Delete().Where(delivery.WebhookIDIn(ids...)).Exec(ctx); err != nil {
+			return err
+		}
+		_, err = tx.Webhook.Delete().Where(webhook.IDIn(ids...)).Exec(ctx)
+		return err
+	})
 }

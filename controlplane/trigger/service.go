@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -124,7 +125,7 @@ type Bus interface {
 	Publish(ctx context.Context, topic string)
 }
 
-// Service receives and judges events. It holds no state of its own but when it has sent its last reminder.
+// Service receives and judges events. It holds no state but how much was refused lately, and when it has reminded agents last.
 type Service struct {
 	store   Store
 	start   Starter
@@ -132,6 +133,7 @@ type Service struct {
 	bus     Bus
 	log     *slog.Logger
 	now     func() time.Time
+	tries   *tries
 
 	reminded atomic.Int64 // Unix time in nanoseconds
 	// Pushed is called for every push that a receiver has taken, before triggers look at it; nil for nobody.
@@ -143,13 +145,20 @@ func New(store Store, start Starter, catalog starter.Catalog, bus Bus, log *slog
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Service{store: store, start: start, catalog: catalog, bus: bus, log: log.With("component", "trigger"), now: clock}
+	return &Service{store: store, start: start, catalog: catalog, bus: bus, log: log.With("component", "trigger"), now: clock, tries: newTries()}
 }
 
-// Receive takes a message to a receiver: it is stored when this returns. It returns how many events it tells of that are new. Errors are
-// faults: NotFound for a receiver that there is not, Unauthenticated for a wrong signature, Invalid.
-func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header, body io.Reader) (added int, err error) {
+// Receive takes a message to a receiver: it is stored when this returns. Remote is the network address that it comes from, empty when nobody
+// knows. It returns how many events it tells of that are new. Errors are faults: NotFound for a receiver that there is not, Unauthenticated for a
+// wrong signature, Invalid, and Exhausted when Wait is not over.
+func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, header http.Header, body io.Reader) (added int, err error) {
+	if s.Wait(id, remote) > 0 { // before anything is read or looked up
+		return 0, fault.New(fault.Exhausted, "too many messages were refused").WithHint("Check the secret, and send it again later.")
+	}
 	r, secret, err := s.store.ReceiverSecret(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		s.tries.refused(s.now(), counted{remote: remote}) // of what there is not, nothing is kept
+	}
 	if err != nil {
 		return 0, fmt.Errorf("find receiver: %w", err)
 	}
@@ -157,9 +166,14 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header,
 	if err != nil {
 		return 0, fault.Wrap(fault.Invalid, err, "the message did not arrive")
 	}
-	ctx = tenant.WithViewer(ctx, starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer())
+	v, err := starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer(ctx, s.catalog)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // says what went wrong
+	}
+	ctx = tenant.WithViewer(ctx, v)
 	list, err := s.read(r, secret, header, text)
 	if err != nil {
+		s.tries.refused(s.now(), counted{remote, id})
 		if f := s.store.Heard(ctx, r, fault.Sentence(err)); f != nil {
 			s.log.WarnContext(ctx, "refusal not noted", "receiver", r.Name, "error", f)
 		}
@@ -254,6 +268,7 @@ func (s *Service) judge(ctx context.Context, e Event) error {
 	if err != nil {
 		return fmt.Errorf("find triggers: %w", err)
 	}
+	triggers = slices.DeleteFunc(triggers, func(t Record) bool { return !e.Tells(t.TeamID) })
 	for _, t := range triggers {
 		given, why := Match(t.Spec, e)
 		if why == "" && e.Kind == Workflow {
@@ -300,16 +315,15 @@ func (s *Service) circle(ctx context.Context, e Event, t Record) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("find triggers: %w", err)
 	}
-	inside := tenant.WithViewer(ctx, starter.By{Organization: e.Organization, Team: t.TeamID, Actor: "trigger " + t.Name}.Viewer())
 	leads := map[string][]string{}
 	for _, other := range all {
-		names, err := s.names(inside, other.Spec.Start)
+		names, err := s.names(ctx, other)
 		if err != nil {
 			return "", err
 		}
 		leads[other.Spec.Workflow.Name] = append(leads[other.Spec.Workflow.Name], names...)
 	}
-	first, err := s.names(inside, t.Spec.Start)
+	first, err := s.names(ctx, t)
 	if err != nil {
 		return "", err
 	}
@@ -327,9 +341,14 @@ func (s *Service) circle(ctx context.Context, e Event, t Record) (string, error)
 	return "", nil
 }
 
-// names are the workflows that something starts.
-func (s *Service) names(ctx context.Context, what document.Start) (out []string, err error) {
-	for _, ref := range what.Workflows {
+// names are the workflows that a trigger starts.
+func (s *Service) names(ctx context.Context, t Record) (out []string, err error) {
+	v, err := starter.By{Organization: t.Organization, Team: t.TeamID, Actor: "trigger " + t.Name}.Viewer(ctx, s.catalog)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what went wrong
+	}
+	ctx = tenant.WithViewer(ctx, v)
+	for _, ref := range t.Spec.Workflows {
 		if ref.Name != "" {
 			out = append(out, ref.Name)
 			continue
@@ -413,27 +432,6 @@ func startedAs(kind string) string {
 		return "kubernetes-event"
 	}
 	return kind
-}
-
-// Forget removes events from long ago, and what is known of objects that are gone.
-func (s *Service) Forget(ctx context.Context) error {
-	const some = 1000
-	for _, of := range []struct {
-		what  string
-		keep  time.Duration
-		sweep func(ctx context.Context, before time.Time, limit int) (int, error)
-	}{{"events", keepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
-		for ctx.Err() == nil {
-			n, err := of.sweep(tenant.System(ctx), s.now().Add(-of.keep), some)
-			if err != nil {
-				return fmt.Errorf("remove old %s: %w", of.what, err)
-			}
-			if n < some {
-				break
-			}
-		}
-	}
-	return nil
 }
 
 // List returns triggers by name.

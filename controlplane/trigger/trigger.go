@@ -6,6 +6,7 @@ package trigger
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,12 @@ type Event struct {
 	Reason       string   // why nothing was started
 	Passed       []Passed // triggers that were looked at and do not match
 	Reactions    []Reaction
+	Apart        bool        // its organization keeps its teams apart: only those of
+	Teams        []uuid.UUID // that have what it is about hear of it; known of events that are to be judged
 }
+
+// Tells reports whether a team hears of it.
+func (e Event) Tells(team uuid.UUID) bool { return !e.Apart || slices.Contains(e.Teams, team) }
 
 // about is what the triggers of an event name.
 func (e Event) about() string {

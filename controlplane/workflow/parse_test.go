@@ -150,7 +150,6 @@ func TestParse_Document(t *testing.T) {
 		"Two":         {"apiVersion: seatrial.dev/v1\n---\nkind: TestWorkflow\n", "", "more than one document", fault.Invalid, "one at a time"},
 		"APIVersion":  {"apiVersion: seatrial.dev/v2\nkind: TestWorkflow\nmetadata: {name: a}" + rest, "apiVersion", "must be one of", fault.Invalid, "another version"},
 		"Kind":        {"apiVersion: seatrial.dev/v1\nkind: Job\nmetadata: {name: a}" + rest, "kind", "must be one of", fault.Invalid, "not ours"},
-		"KindLater":   {"apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: a}\nspec: {url: \"https://a.example.test\", events: [failed]}\n", "kind", "Webhook is not supported yet", fault.Unsupported, "ours, but later"},
 		"NoKind":      {"apiVersion: seatrial.dev/v1\nmetadata: {name: a}" + rest, "kind", "is missing", fault.Invalid, "what is it?"},
 		"NoName":      {"apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {}" + rest, "metadata.name", "is missing", fault.Invalid, "no address"},
 		"Name":        {"apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: A_b}" + rest, "metadata.name", "not a valid name", fault.Invalid, "no DNS label"},

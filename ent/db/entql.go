@@ -1432,6 +1432,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldPausedBecause:  {Type: field.TypeString, Column: webhook.FieldPausedBecause},
 			webhook.FieldPausedAt:       {Type: field.TypeTime, Column: webhook.FieldPausedAt},
 			webhook.FieldRotatedAt:      {Type: field.TypeTime, Column: webhook.FieldRotatedAt},
+			webhook.FieldRevision:       {Type: field.TypeInt, Column: webhook.FieldRevision},
+			webhook.FieldDigest:         {Type: field.TypeString, Column: webhook.FieldDigest},
+			webhook.FieldSource:         {Type: field.TypeString, Column: webhook.FieldSource},
+			webhook.FieldSuspended:      {Type: field.TypeBool, Column: webhook.FieldSuspended},
+			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
 	graph.Nodes[52] = &sqlgraph.Node{
@@ -9712,6 +9717,31 @@ func (f *WebhookFilter) WherePausedAt(p entql.TimeP) {
 // WhereRotatedAt applies the entql time.Time predicate on the rotated_at field.
 func (f *WebhookFilter) WhereRotatedAt(p entql.TimeP) {
 	f.Where(p.Field(webhook.FieldRotatedAt))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *WebhookFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(webhook.FieldRevision))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *WebhookFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *WebhookFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldSource))
+}
+
+// WhereSuspended applies the entql bool predicate on the suspended field.
+func (f *WebhookFilter) WhereSuspended(p entql.BoolP) {
+	f.Where(p.Field(webhook.FieldSuspended))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *WebhookFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(webhook.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.

@@ -55,6 +55,16 @@ type Webhook struct {
 	PausedAt *time.Time `json:"paused_at,omitempty"`
 	// RotatedAt holds the value of the "rotated_at" field.
 	RotatedAt *time.Time `json:"rotated_at,omitempty"`
+	// Revision holds the value of the "revision" field.
+	Revision int `json:"revision,omitempty"`
+	// Digest holds the value of the "digest" field.
+	Digest string `json:"digest,omitempty"`
+	// Source holds the value of the "source" field.
+	Source string `json:"source,omitempty"`
+	// Suspended holds the value of the "suspended" field.
+	Suspended bool `json:"suspended,omitempty"`
+	// RemovedAt holds the value of the "removed_at" field.
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the WebhookQuery when eager-loading is set.
 	Edges        WebhookEdges `json:"edges"`
@@ -101,9 +111,13 @@ func (*Webhook) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case webhook.FieldSealed, webhook.FieldEvents, webhook.FieldWorkflows, webhook.FieldLabels, webhook.FieldEnvironments:
 			values[i] = new([]byte)
-		case webhook.FieldName, webhook.FieldFormat, webhook.FieldAddress, webhook.FieldTemplate, webhook.FieldPausedBy, webhook.FieldPausedBecause:
+		case webhook.FieldSuspended:
+			values[i] = new(sql.NullBool)
+		case webhook.FieldRevision:
+			values[i] = new(sql.NullInt64)
+		case webhook.FieldName, webhook.FieldFormat, webhook.FieldAddress, webhook.FieldTemplate, webhook.FieldPausedBy, webhook.FieldPausedBecause, webhook.FieldDigest, webhook.FieldSource:
 			values[i] = new(sql.NullString)
-		case webhook.FieldCreatedAt, webhook.FieldUpdatedAt, webhook.FieldPausedAt, webhook.FieldRotatedAt:
+		case webhook.FieldCreatedAt, webhook.FieldUpdatedAt, webhook.FieldPausedAt, webhook.FieldRotatedAt, webhook.FieldRemovedAt:
 			values[i] = new(sql.NullTime)
 		case webhook.FieldID, webhook.FieldOrganizationID, webhook.FieldTeamID:
 			values[i] = new(uuid.UUID)
@@ -240,6 +254,37 @@ func (_m *Webhook) assignValues(columns []string, values []any) error {
 				_m.RotatedAt = new(time.Time)
 				*_m.RotatedAt = value.Time
 			}
+		case webhook.FieldRevision:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field revision", values[i])
+			} else if value.Valid {
+				_m.Revision = int(value.Int64)
+			}
+		case webhook.FieldDigest:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field digest", values[i])
+			} else if value.Valid {
+				_m.Digest = value.String
+			}
+		case webhook.FieldSource:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field source", values[i])
+			} else if value.Valid {
+				_m.Source = value.String
+			}
+		case webhook.FieldSuspended:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field suspended", values[i])
+			} else if value.Valid {
+				_m.Suspended = value.Bool
+			}
+		case webhook.FieldRemovedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field removed_at", values[i])
+			} else if value.Valid {
+				_m.RemovedAt = new(time.Time)
+				*_m.RemovedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -338,6 +383,23 @@ func (_m *Webhook) String() string {
 	builder.WriteString(", ")
 	if v := _m.RotatedAt; v != nil {
 		builder.WriteString("rotated_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("revision=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Revision))
+	builder.WriteString(", ")
+	builder.WriteString("digest=")
+	builder.WriteString(_m.Digest)
+	builder.WriteString(", ")
+	builder.WriteString("source=")
+	builder.WriteString(_m.Source)
+	builder.WriteString(", ")
+	builder.WriteString("suspended=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Suspended))
+	builder.WriteString(", ")
+	if v := _m.RemovedAt; v != nil {
+		builder.WriteString("removed_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -184,6 +184,76 @@ func (_c *WebhookCreate) SetNillableRotatedAt(v *time.Time) *WebhookCreate {
 	return _c
 }
 
+// SetRevision sets the "revision" field.
+func (_c *WebhookCreate) SetRevision(v int) *WebhookCreate {
+	_c.mutation.SetRevision(v)
+	return _c
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableRevision(v *int) *WebhookCreate {
+	if v != nil {
+		_c.SetRevision(*v)
+	}
+	return _c
+}
+
+// SetDigest sets the "digest" field.
+func (_c *WebhookCreate) SetDigest(v string) *WebhookCreate {
+	_c.mutation.SetDigest(v)
+	return _c
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableDigest(v *string) *WebhookCreate {
+	if v != nil {
+		_c.SetDigest(*v)
+	}
+	return _c
+}
+
+// SetSource sets the "source" field.
+func (_c *WebhookCreate) SetSource(v string) *WebhookCreate {
+	_c.mutation.SetSource(v)
+	return _c
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableSource(v *string) *WebhookCreate {
+	if v != nil {
+		_c.SetSource(*v)
+	}
+	return _c
+}
+
+// SetSuspended sets the "suspended" field.
+func (_c *WebhookCreate) SetSuspended(v bool) *WebhookCreate {
+	_c.mutation.SetSuspended(v)
+	return _c
+}
+
+// SetNillableSuspended sets the "suspended" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableSuspended(v *bool) *WebhookCreate {
+	if v != nil {
+		_c.SetSuspended(*v)
+	}
+	return _c
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_c *WebhookCreate) SetRemovedAt(v time.Time) *WebhookCreate {
+	_c.mutation.SetRemovedAt(v)
+	return _c
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableRemovedAt(v *time.Time) *WebhookCreate {
+	if v != nil {
+		_c.SetRemovedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *WebhookCreate) SetID(v uuid.UUID) *WebhookCreate {
 	_c.mutation.SetID(v)
@@ -271,6 +341,22 @@ func (_c *WebhookCreate) defaults() error {
 		v := webhook.DefaultPausedBecause
 		_c.mutation.SetPausedBecause(v)
 	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		v := webhook.DefaultRevision
+		_c.mutation.SetRevision(v)
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		v := webhook.DefaultDigest
+		_c.mutation.SetDigest(v)
+	}
+	if _, ok := _c.mutation.Source(); !ok {
+		v := webhook.DefaultSource
+		_c.mutation.SetSource(v)
+	}
+	if _, ok := _c.mutation.Suspended(); !ok {
+		v := webhook.DefaultSuspended
+		_c.mutation.SetSuspended(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if webhook.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized webhook.DefaultID (forgotten import db/runtime?)")
@@ -317,6 +403,18 @@ func (_c *WebhookCreate) check() error {
 	}
 	if _, ok := _c.mutation.PausedBecause(); !ok {
 		return &ValidationError{Name: "paused_because", err: errors.New(`db: missing required field "Webhook.paused_because"`)}
+	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		return &ValidationError{Name: "revision", err: errors.New(`db: missing required field "Webhook.revision"`)}
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		return &ValidationError{Name: "digest", err: errors.New(`db: missing required field "Webhook.digest"`)}
+	}
+	if _, ok := _c.mutation.Source(); !ok {
+		return &ValidationError{Name: "source", err: errors.New(`db: missing required field "Webhook.source"`)}
+	}
+	if _, ok := _c.mutation.Suspended(); !ok {
+		return &ValidationError{Name: "suspended", err: errors.New(`db: missing required field "Webhook.suspended"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Webhook.organization"`)}
@@ -419,6 +517,26 @@ func (_c *WebhookCreate) createSpec() (*Webhook, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.RotatedAt(); ok {
 		_spec.SetField(webhook.FieldRotatedAt, field.TypeTime, value)
 		_node.RotatedAt = &value
+	}
+	if value, ok := _c.mutation.Revision(); ok {
+		_spec.SetField(webhook.FieldRevision, field.TypeInt, value)
+		_node.Revision = value
+	}
+	if value, ok := _c.mutation.Digest(); ok {
+		_spec.SetField(webhook.FieldDigest, field.TypeString, value)
+		_node.Digest = value
+	}
+	if value, ok := _c.mutation.Source(); ok {
+		_spec.SetField(webhook.FieldSource, field.TypeString, value)
+		_node.Source = value
+	}
+	if value, ok := _c.mutation.Suspended(); ok {
+		_spec.SetField(webhook.FieldSuspended, field.TypeBool, value)
+		_node.Suspended = value
+	}
+	if value, ok := _c.mutation.RemovedAt(); ok {
+		_spec.SetField(webhook.FieldRemovedAt, field.TypeTime, value)
+		_node.RemovedAt = &value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -713,6 +831,78 @@ func (u *WebhookUpsert) UpdateRotatedAt() *WebhookUpsert {
 // ClearRotatedAt clears the value of the "rotated_at" field.
 func (u *WebhookUpsert) ClearRotatedAt() *WebhookUpsert {
 	u.SetNull(webhook.FieldRotatedAt)
+	return u
+}
+
+// SetRevision sets the "revision" field.
+func (u *WebhookUpsert) SetRevision(v int) *WebhookUpsert {
+	u.Set(webhook.FieldRevision, v)
+	return u
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateRevision() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldRevision)
+	return u
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *WebhookUpsert) AddRevision(v int) *WebhookUpsert {
+	u.Add(webhook.FieldRevision, v)
+	return u
+}
+
+// SetDigest sets the "digest" field.
+func (u *WebhookUpsert) SetDigest(v string) *WebhookUpsert {
+	u.Set(webhook.FieldDigest, v)
+	return u
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateDigest() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldDigest)
+	return u
+}
+
+// SetSource sets the "source" field.
+func (u *WebhookUpsert) SetSource(v string) *WebhookUpsert {
+	u.Set(webhook.FieldSource, v)
+	return u
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateSource() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldSource)
+	return u
+}
+
+// SetSuspended sets the "suspended" field.
+func (u *WebhookUpsert) SetSuspended(v bool) *WebhookUpsert {
+	u.Set(webhook.FieldSuspended, v)
+	return u
+}
+
+// UpdateSuspended sets the "suspended" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateSuspended() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldSuspended)
+	return u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *WebhookUpsert) SetRemovedAt(v time.Time) *WebhookUpsert {
+	u.Set(webhook.FieldRemovedAt, v)
+	return u
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateRemovedAt() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldRemovedAt)
+	return u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WebhookUpsert) ClearRemovedAt() *WebhookUpsert {
+	u.SetNull(webhook.FieldRemovedAt)
 	return u
 }
 
@@ -1015,6 +1205,90 @@ func (u *WebhookUpsertOne) UpdateRotatedAt() *WebhookUpsertOne {
 func (u *WebhookUpsertOne) ClearRotatedAt() *WebhookUpsertOne {
 	return u.Update(func(s *WebhookUpsert) {
 		s.ClearRotatedAt()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *WebhookUpsertOne) SetRevision(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *WebhookUpsertOne) AddRevision(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateRevision() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRevision()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *WebhookUpsertOne) SetDigest(v string) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateDigest() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateDigest()
+	})
+}
+
+// SetSource sets the "source" field.
+func (u *WebhookUpsertOne) SetSource(v string) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetSource(v)
+	})
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateSource() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateSource()
+	})
+}
+
+// SetSuspended sets the "suspended" field.
+func (u *WebhookUpsertOne) SetSuspended(v bool) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetSuspended(v)
+	})
+}
+
+// UpdateSuspended sets the "suspended" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateSuspended() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateSuspended()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *WebhookUpsertOne) SetRemovedAt(v time.Time) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateRemovedAt() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WebhookUpsertOne) ClearRemovedAt() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 
@@ -1484,6 +1758,90 @@ func (u *WebhookUpsertBulk) UpdateRotatedAt() *WebhookUpsertBulk {
 func (u *WebhookUpsertBulk) ClearRotatedAt() *WebhookUpsertBulk {
 	return u.Update(func(s *WebhookUpsert) {
 		s.ClearRotatedAt()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *WebhookUpsertBulk) SetRevision(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *WebhookUpsertBulk) AddRevision(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateRevision() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRevision()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *WebhookUpsertBulk) SetDigest(v string) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateDigest() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateDigest()
+	})
+}
+
+// SetSource sets the "source" field.
+func (u *WebhookUpsertBulk) SetSource(v string) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetSource(v)
+	})
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateSource() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateSource()
+	})
+}
+
+// SetSuspended sets the "suspended" field.
+func (u *WebhookUpsertBulk) SetSuspended(v bool) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetSuspended(v)
+	})
+}
+
+// UpdateSuspended sets the "suspended" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateSuspended() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateSuspended()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *WebhookUpsertBulk) SetRemovedAt(v time.Time) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateRemovedAt() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WebhookUpsertBulk) ClearRemovedAt() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 

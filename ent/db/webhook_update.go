@@ -240,6 +240,89 @@ func (_u *WebhookUpdate) ClearRotatedAt() *WebhookUpdate {
 	return _u
 }
 
+// SetRevision sets the "revision" field.
+func (_u *WebhookUpdate) SetRevision(v int) *WebhookUpdate {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableRevision(v *int) *WebhookUpdate {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *WebhookUpdate) AddRevision(v int) *WebhookUpdate {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *WebhookUpdate) SetDigest(v string) *WebhookUpdate {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableDigest(v *string) *WebhookUpdate {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *WebhookUpdate) SetSource(v string) *WebhookUpdate {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableSource(v *string) *WebhookUpdate {
+	if v != nil {
+		_u.SetSource(*v)
+	}
+	return _u
+}
+
+// SetSuspended sets the "suspended" field.
+func (_u *WebhookUpdate) SetSuspended(v bool) *WebhookUpdate {
+	_u.mutation.SetSuspended(v)
+	return _u
+}
+
+// SetNillableSuspended sets the "suspended" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableSuspended(v *bool) *WebhookUpdate {
+	if v != nil {
+		_u.SetSuspended(*v)
+	}
+	return _u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_u *WebhookUpdate) SetRemovedAt(v time.Time) *WebhookUpdate {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableRemovedAt(v *time.Time) *WebhookUpdate {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *WebhookUpdate) ClearRemovedAt() *WebhookUpdate {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *WebhookUpdate) SetTeam(v *Team) *WebhookUpdate {
 	return _u.SetTeamID(v.ID)
@@ -401,6 +484,27 @@ func (_u *WebhookUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.RotatedAtCleared() {
 		_spec.ClearField(webhook.FieldRotatedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(webhook.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(webhook.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(webhook.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(webhook.FieldSource, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Suspended(); ok {
+		_spec.SetField(webhook.FieldSuspended, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(webhook.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(webhook.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -661,6 +765,89 @@ func (_u *WebhookUpdateOne) ClearRotatedAt() *WebhookUpdateOne {
 	return _u
 }
 
+// SetRevision sets the "revision" field.
+func (_u *WebhookUpdateOne) SetRevision(v int) *WebhookUpdateOne {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableRevision(v *int) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *WebhookUpdateOne) AddRevision(v int) *WebhookUpdateOne {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *WebhookUpdateOne) SetDigest(v string) *WebhookUpdateOne {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableDigest(v *string) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *WebhookUpdateOne) SetSource(v string) *WebhookUpdateOne {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableSource(v *string) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetSource(*v)
+	}
+	return _u
+}
+
+// SetSuspended sets the "suspended" field.
+func (_u *WebhookUpdateOne) SetSuspended(v bool) *WebhookUpdateOne {
+	_u.mutation.SetSuspended(v)
+	return _u
+}
+
+// SetNillableSuspended sets the "suspended" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableSuspended(v *bool) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetSuspended(*v)
+	}
+	return _u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_u *WebhookUpdateOne) SetRemovedAt(v time.Time) *WebhookUpdateOne {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableRemovedAt(v *time.Time) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *WebhookUpdateOne) ClearRemovedAt() *WebhookUpdateOne {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *WebhookUpdateOne) SetTeam(v *Team) *WebhookUpdateOne {
 	return _u.SetTeamID(v.ID)
@@ -852,6 +1039,27 @@ func (_u *WebhookUpdateOne) sqlSave(ctx context.Context) (_node *Webhook, err er
 	}
 	if _u.mutation.RotatedAtCleared() {
 		_spec.ClearField(webhook.FieldRotatedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(webhook.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(webhook.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(webhook.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(webhook.FieldSource, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Suspended(); ok {
+		_spec.SetField(webhook.FieldSuspended, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(webhook.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(webhook.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -23,7 +23,7 @@ func Shared() map[string]string {
 		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
 		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
-		"Event": "it happens outside of all teams; what it starts is the triggers'", "Notice": "for the control plane alone",
+		"Notice": "for the control plane alone",
 	}
 }
 
@@ -50,7 +50,7 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim"
+	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event"
 }
 
 // confine narrows what a viewer sees to the own teams, in an organization that wants that.
@@ -81,6 +81,9 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
 		})
 		return privacy.Skip
+	case *db.EventQuery:
+		q.Where(func(s *sql.Selector) { s.Where(heard(v, s)) })
+		return privacy.Skip
 	case *db.ClaimQuery:
 		q.Where(func(s *sql.Selector) { s.Where(claimed(v, s)) })
 		return privacy.Skip
@@ -101,11 +104,16 @@ func (confined) EvalMutation(ctx context.Context, m ent.Mutation) error {
 // owned selects the names of what the viewer's teams own in a table.
 func owned(v tenant.Viewer, table string) *sql.Selector {
 	t := sql.Table(table)
+	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teamsOf(v)...)))
+}
+
+// teamsOf are the viewer's teams as arguments of a statement.
+func teamsOf(v tenant.Viewer) []any {
 	teams := make([]any, 0, len(v.Teams)+1)
 	for _, id := range append(slices.Clone(v.Teams), v.Team) {
 		teams = append(teams, id)
 	}
-	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teams...)))
+	return teams
 }
 
 // claimed selects the claims on names of what the viewer's teams own, and those of their repositories. One on a name that nobody has yet is
@@ -125,6 +133,20 @@ func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
 	}
 	return sql.Or(or...)
+}
+
+// heard selects the events that came to receivers of the viewer's teams, those about workflows of theirs, and those of clusters in which they
+// have an environment, or in which one is that no team has taken.
+func heard(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
+	clusters, places := sql.Table("clusters"), sql.Table("environments")
+	theirs := sql.Select(clusters.C("name")).From(clusters).Join(places).On(places.C("cluster_id"), clusters.C("id")).Where(sql.And(
+		sql.EQ(places.C("organization_id"), v.Organization), sql.Or(sql.In(places.C("team_id"), teamsOf(v)...), sql.IsNull(places.C("team_id")))))
+	kind, workflow, kubernetes := s.C("kind"), "workflow", "kubernetes"
+	return sql.Or(
+		sql.And(sql.EQ(kind, workflow), sql.In(s.C("subject"), owned(v, "workflows"))),
+		sql.And(sql.EQ(kind, kubernetes), sql.In(s.C("source"), theirs)),
+		sql.And(sql.NotIn(kind, workflow, kubernetes), sql.In(s.C("source"), owned(v, "receivers"))),
+	)
 }
 
 // narrow follows the path of a table to whose a row is.

@@ -32,6 +32,11 @@ func (Webhook) Fields() []ent.Field {
 		field.Text("paused_because").Default(""),
 		field.Time("paused_at").Optional().Nillable(),
 		field.Time("rotated_at").Optional().Nillable(), // when it got its newest secret; the one before is used for a time
+		field.Int("revision").Default(1),               // of its document
+		field.String("digest").Default(""),             // of its document; empty for a webhook that was made by hand
+		field.Text("source").Default(""),               // the document
+		field.Bool("suspended").Default(false),         // so says the document
+		field.Time("removed_at").Optional().Nillable(), // with its document; what is secret is kept for a while, should that come back
 	}
 }
 

@@ -65,7 +65,7 @@ func BenchmarkSchedules(b *testing.B) {
 	run := dispatch.New(dispatch.Config{
 		Store: records, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), Clock: clock, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
-	service := schedule.New(records, func() schedule.Starter { return starter.New(records, run.Remembering()) }, slog.New(slog.DiscardHandler), clock)
+	service := schedule.New(records, func() schedule.Starter { return starter.New(starter.Remembering(records), run.Remembering()) }, slog.New(slog.DiscardHandler), clock)
 	due := clock().Add(24 * time.Hour).Truncate(time.Hour).UTC()
 	spec := document.ScheduleSpec{
 		Schedule: document.Schedule{Cron: fmt.Sprintf("0 %d * * *", due.Hour())}, Start: document.Start{Workflows: []document.StartRef{{Name: "smoke"}}},

@@ -33,6 +33,14 @@ func actions() map[string]string {
 		"POST /o/{org}/settings/repositories":                                     "AddRepository",
 		"POST /o/{org}/settings/repositories/{name}/sync":                         "SyncRepository",
 		"POST /o/{org}/settings/repositories/{name}/remove":                       "RemoveRepository",
+		"POST /o/{org}/settings/webhooks":                                         "SetWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}":                               "SetWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}/test":                          "TestWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}/pause":                         "PauseWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}/resume":                        "PauseWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}/secret":                        "RotateSecret",
+		"POST /o/{org}/settings/webhooks/{webhook}/remove":                        "RemoveWebhook",
+		"POST /o/{org}/settings/webhooks/{webhook}/deliveries/{id}/redelivery":    "Redeliver",
 		"POST /o/{org}/clusters":                                                  "EnrollCluster",
 		"POST /o/{org}/clusters/{name}/revoke":                                    "RevokeCluster",
 		"POST /o/{org}/clusters/{name}/rotate-key":                                "RotateClusterKey",
@@ -82,7 +90,7 @@ func (s *site) recordedAs(action string, next http.HandlerFunc) http.HandlerFunc
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, note := audit.Begin(r.Context(), action, remoteOf(r))
 		note.On(audit.Object{
-			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("email") + r.PathValue("team") + r.PathValue("provider") + r.PathValue("rule") + r.PathValue("application") + " " + r.PathValue("version")),
+			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("email") + r.PathValue("team") + r.PathValue("provider") + r.PathValue("rule") + r.PathValue("webhook") + r.PathValue("application") + " " + r.PathValue("version")),
 		})
 		seen := &observed{ResponseWriter: w, status: http.StatusInternalServerError} // of a page that breaks
 		// It is deferred for a page that breaks. What was changed is on record by now; what is recorded here changed nothing, and a failure

@@ -42,6 +42,7 @@ type Options struct {
 	Insight      view.Insight
 	Schedules    view.Schedules
 	Triggers     view.Triggers
+	Webhooks     view.Webhooks
 	Audit        audit.Store
 	Logs         view.Logs
 	Events       view.Events
@@ -63,7 +64,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
-		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Tests == nil ||
+		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
 		o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
@@ -197,5 +198,6 @@ func (s *site) memberPages() map[string]memberPage {
 		"/":                                                                       s.absent,
 	}
 	maps.Copy(all, s.settings())
+	maps.Copy(all, s.hooks())
 	return all
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,14 +239,14 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			if err := f.RemoveRepository(other, r); !fault.Is(err, fault.NotFound) {
 				t.Errorf("another organization removes it: %v", err)
 			}
-			due, err := f.DueRepositories(t.Context(), 10, time.Minute)
+			due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute)
 			if err != nil || len(due) != 1 || due[0].ID != r.ID {
 				t.Fatal(due, err)
 			}
 			if ok, err := f.LeaseRepository(f.as(t), r.ID, time.Minute); err != nil || ok {
 				t.Errorf("two read it at a time: %v", err)
 			}
-			if again, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(again) != 0 {
+			if again, err := f.DueRepositories(t.Context(), 10, 2, time.Minute); err != nil || len(again) != 0 {
 				t.Errorf("two replicas read it at a time: %v, %v", again, err)
 			}
 			if err := f.SaveLook(f.as(t), r, origin.Look{Commit: "c", Documents: 2, Problems: []origin.Problem{{File: "a", Line: 3, Message: "m"}}}); err != nil {
@@ -265,7 +266,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("%+v, %v: a failure forgets what was there", got, err)
 			}
 			f.now = f.now.Add(2 * time.Minute)
-			if due, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(due) != 1 {
+			if due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute); err != nil || len(due) != 1 {
 				t.Errorf("it is not due again: %v, %v", due, err)
 			}
 			for who, want := range map[context.Context]int{f.as(t): 1, other: 0} {
@@ -282,7 +283,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			if got, err := f.Repository(f.as(t), r.ID); err != nil || got.Tips != nil {
 				t.Errorf("once nobody asks for them: %+v, %v", got.Tips, err)
 			}
-			if due, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(due) != 1 {
+			if due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute); err != nil || len(due) != 1 {
 				t.Errorf("what was pushed while it was read is read after its interval only: %v, %v", due, err)
 			}
 			if err := f.RemoveRepository(f.as(t), r); err != nil {
@@ -292,6 +293,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("the credential stays: %q, %v", got, err)
 			}
 		},
+		"ManyRepositories": manyRepositories,
 		"Tenancy": func(t *testing.T, f *fixture) {
 			c := f.claimOf(t, f.in("a"), "mine")
 			other := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindOrigin, Organization: uuid.New(), Team: uuid.New()})
@@ -305,5 +307,59 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("it is gone: %+v, %v", list, err)
 			}
 		},
+	}
+}
+
+// manyRepositories has one organization with many repositories: some of them are read at once, and lost ones again.
+func manyRepositories(t *testing.T, f *fixture) {
+	for _, name := range []string{"a", "b", "c", "d"} {
+		if _, err := f.AddRepository(f.as(t), origin.Repository{Name: name, URL: "https://x/" + name + ".git", Kinds: origin.KindsTests, Interval: time.Hour}, nil); err != nil {
+			t.Fatal(err)
+		}
+		f.now = f.now.Add(time.Second)
+	}
+	take := func(want int, reason string) []origin.Repository {
+		t.Helper()
+		due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute)
+		if err != nil || len(due) != want {
+			t.Fatalf("%s: %d, %v; want %d", reason, len(due), err, want)
+		}
+		return due
+	}
+	first := take(2, "two of one organization")
+	if first[0].Name != "a" || first[1].Name != "b" {
+		t.Errorf("who has waited longest comes first: %v", first)
+	}
+	take(0, "two are being read")
+	if err := f.SaveLook(f.as(t), first[0], origin.Look{Commit: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if next := take(1, "one is over"); next[0].Name != "c" {
+		t.Errorf("%v", next)
+	}
+	f.now = f.now.Add(50 * time.Second)
+	if err := f.RenewRepository(f.as(t), first[1].ID, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.RepositoriesPushed(f.as(t), "b", ""); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if err := f.RenewRepository(f.as(t), first[1].ID, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(30 * time.Second)
+	if lost := take(1, "the reader of c has died, that of b lives"); lost[0].Name != "c" && lost[0].Name != "d" {
+		t.Errorf("%v", lost)
+	}
+	if err := f.SaveLook(f.as(t), first[1], origin.Look{Commit: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(2 * time.Minute)
+	var names []string
+	for _, r := range take(2, "once more") {
+		names = append(names, r.Name)
+	}
+	if !slices.Contains(names, "b") {
+		t.Errorf("what was pushed while it was read waits for its interval: %v", names)
 	}
 }

@@ -126,7 +126,7 @@ func proven(secret string, h http.Header, body string) bool {
 
 func webhooks() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
-		"Signed": webhookSigned, "Retried": webhookRetried, "Refused": webhookRefused, "Gone": webhookGone, "Slow": webhookSlow,
+		"Signed": webhookSigned, "Retried": webhookRetried, "Refused": webhookRefused, "Gone": webhookGone, "Slow": webhookSlow, "Changed": webhookChanged, "Mailed": webhookMailed, "Flaky": webhookFlaky, "Verdict": webhookVerdict, "Documents": webhookDocuments,
 		"Silent": func(t *testing.T, f *fixture) {
 			f.ran(t, execution.Failed)
 			if list, err := f.ClaimNotices(tenant.System(t.Context()), 10, time.Minute); err != nil || len(list) != 0 {

@@ -206,7 +206,7 @@ type Waivers struct {
 	BindTo string `json:"bindTo,omitempty" rule:"enum=fingerprint|test,default=fingerprint"`
 }
 
-// WebhookDocument notifies another system.
+// WebhookDocument tells others what happens.
 type WebhookDocument struct {
 	// Version of the language: seatrial.dev/v1.
 	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
@@ -216,19 +216,35 @@ type WebhookDocument struct {
 	Metadata Metadata `json:"metadata" rule:"required"`
 	// Whom to tell what.
 	Spec WebhookSpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
 }
 
-// WebhookSpec is whom to tell what.
+// Seal sets the digest.
+func (d *WebhookDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
+}
+
+// WebhookSpec is whom to tell what. It holds no secret: tokens, and addresses that are secrets, are set in the control plane with seatrial
+// webhook set NAME, and the secret that signs is made there and shown with seatrial webhook rotate-secret NAME.
 type WebhookSpec struct {
-	// Address to which a signed request is sent.
-	URL string `json:"url" rule:"required,rule=httpURL"`
-	// What is told.
-	Events []string `json:"events" rule:"required,enum=started|passed|failed|errored|timed_out|cancelled|skipped|verdict,max=8"`
+	// Form of what the receiver is sent: standard is signed as Standard Webhooks says; github, github-check and gitlab are the status of the
+	// commit.
+	Format string `json:"format,omitempty" rule:"enum=standard|slack|teams|alertmanager|github|github-check|gitlab|email,default=standard"`
+	// Address of the receiver; of an e-mail, mailto:qa@example.test. Those of slack and teams are secrets and are not written here.
+	URL string `json:"url,omitempty" rule:"rule=receiver"`
+	// What is told; without it, all but execution.finished.
+	Events []string `json:"events,omitempty" rule:"enum=execution.finished|execution.failed|execution.fixed|tests.flaky|release.verdict,max=5"`
+	// Only of workflows with such names, as patterns.
+	Workflows []string `json:"workflows,omitempty" rule:"rule=glob,max=50"`
 	// Only of workflows with these labels.
 	Selector map[string]string `json:"selector,omitempty" rule:"keys=qualified,rule=labelValue"`
-	// Form of the request.
-	Format string `json:"format,omitempty" rule:"enum=json|slack,default=json"`
-	// Nothing is told while this is true.
+	// Only of what happens in environments with such names, as patterns.
+	Environments []string `json:"environments,omitempty" rule:"rule=glob,max=50"`
+	// Text for people, such as ${{ execution.workflow }} is ${{ execution.status }}; without it, one line about what has happened.
+	Template string `json:"template,omitempty" rule:"rule=notBlank"`
+	// Nothing is told while this is true, nor later of what happens meanwhile.
 	Suspend bool `json:"suspend,omitempty" rule:"default=false"`
 }
 

@@ -55,6 +55,8 @@ func (r *reader) after(at node, v any) {
 		r.exactlyOne(at, "schedule", "kubernetes", "git", "workflow")
 	case *document.TriggerSpec:
 		r.exactlyOne(at, "kubernetes", "git", "workflow", "webhook", "event")
+	case *document.WebhookSpec:
+		r.afterWebhook(at, v)
 	case *document.KubernetesEvent:
 		r.afterKubernetes(at, v)
 	case *document.Probe:
@@ -77,6 +79,19 @@ func (r *reader) after(at node, v any) {
 	case *document.WorkflowRef:
 		r.exactlyOne(at, "name", "selector")
 		r.notEmpty(at, "selector", len(v.Selector))
+	}
+}
+
+// afterWebhook keeps secrets out of documents: whoever has the address of a channel can post there.
+func (r *reader) afterWebhook(at node, v *document.WebhookSpec) {
+	path := at.under("url").path
+	field := node{r.given[path].Node, path}
+	switch email := strings.HasPrefix(v.URL, "mailto:"); {
+	case v.URL == "":
+	case v.Format == "slack" || v.Format == "teams":
+		r.fault(field, "the address of %s is a secret: leave it out here, and set it once with: seatrial webhook set NAME --url-stdin", v.Format)
+	case email != (v.Format == "email"):
+		r.fault(field, "mailto: is for the format email, which is for nothing else")
 	}
 }
 

@@ -137,6 +137,13 @@ func TestRead_Kinds_Faults(t *testing.T) {
 		"PolicyApprovers":  {"ReadinessPolicy", "{appliesTo: {applications: [a]}, require: [{suites: [a], environments: [b]}], waivers: {maxAge: 1h}}", "spec.waivers.approvers", "missing", "who?"},
 		"PolicyApps":       {"ReadinessPolicy", "{appliesTo: {applications: [a], apps: [a]}, require: [{suites: [a], environments: [b]}]}", "spec.appliesTo.apps", "not a known field", "no field can be misspelt"},
 		"WebhookEvent":     {"Webhook", "{url: 'https://a/b', events: [fail]}", "spec.events[0]", "one of", "no such event"},
+		"WebhookSecret":    {"Webhook", "{format: slack, url: 'https://hooks.slack.test/T/B/X'}", "spec.url", "is a secret", "the repository would have it"},
+		"WebhookPassword":  {"Webhook", "{url: 'https://ann:pw@ci.test/hook'}", "spec.url", "must not hold a name", "the repository would have it"},
+		"WebhookNoURL":     {"Webhook", "{url: 'ci.test/hook'}", "spec.url", "https://ci.example.test/hook", "by which protocol?"},
+		"WebhookMail":      {"Webhook", "{url: 'mailto:qa@example.test'}", "spec.url", "format email", "nobody reads signed JSON"},
+		"WebhookNoMail":    {"Webhook", "{format: email, url: 'https://ci.test'}", "spec.url", "format email", "that is no mailbox"},
+		"WebhookMailbox":   {"Webhook", "{format: email, url: 'mailto:qa'}", "spec.url", "mailto:qa@example.test", "of which domain?"},
+		"WebhookGlob":      {"Webhook", "{workflows: ['a b']}", "spec.workflows[0]", "not a pattern of names", "no workflow has it"},
 		"NoSuchKind":       {"Schedul", "{}", "kind", `did you mean "Schedule"?`, "a typo"},
 	}
 	for name, tc := range tests {

@@ -29,7 +29,7 @@ func Kinds() []Kind {
 			{name: "Cron", path: ".spec.cron"}, {name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced(),
 		}},
 		{Name: document.TriggerKind, Plural: "triggers", Short: "strg", columns: []column{{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
-		{Name: document.WebhookKind, Plural: "webhooks", Short: "swh", columns: []column{{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
+		{Name: document.WebhookKind, Plural: "webhooks", Short: "swh", columns: []column{{name: "Format", path: ".spec.format"}, {name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
 		{Name: document.TestExecutionKind, Plural: "testexecutions", Short: "ste", immutable: true, columns: []column{
 			{name: "Workflow", path: ".spec.workflow"},
 			{name: "Phase", path: ".status.phase"},

@@ -165,6 +165,9 @@ func rulesFor(name string, def *jsonschema.Schema, made map[string]any) []any {
 		}
 		out = append(out, rule{strings.Join(terms, " + ") + " == 1", "exactly one of " + strings.Join(fields, ", ") + " has to be set"}.schema())
 	}
+	if name == "WebhookSpec" {
+		out = append(out, rule{"!has(self.url) || !has(self.format) || !(self.format in ['slack', 'teams'])", "the address of slack and teams is a secret: set it with seatrial webhook set"}.schema())
+	}
 	if name == "Rule" {
 		out = append(out, rule{"self.kind != 'missing' || !has(self.waivable) || !self.waivable", "missing evidence cannot be waived"}.schema())
 	}

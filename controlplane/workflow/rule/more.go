@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"net/mail"
 	"net/url"
 	"path"
 	"regexp"
@@ -148,6 +149,26 @@ func isHTTPURL(s string) string {
 	}
 	return ""
 }
+
+// isReceiver allows what messages can be sent to: a server, or addresses of e-mail. It says nothing of what it does not like: it may be a
+// secret that was put into the wrong place.
+func isReceiver(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err == nil && u.Scheme == "mailto":
+		if list, err := mail.ParseAddressList(u.Opaque); err != nil || len(list) > maxRecipients || u.RawQuery != "" {
+			return fmt.Sprintf("is not an address such as mailto:qa@example.test, or several with commas, %d at most", maxRecipients)
+		}
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		return "is not an address such as https://ci.example.test/hook or mailto:qa@example.test"
+	case u.User != nil:
+		return "must not hold a name or a password; set the receiver's token with: seatrial webhook set NAME --token-stdin"
+	}
+	return ""
+}
+
+// maxRecipients is how many addresses of e-mail one receiver is.
+const maxRecipients = 50
 
 func isTimezone(s string) string {
 	if _, err := time.LoadLocation(s); err != nil || s == "Local" || s == "" {

@@ -226,7 +226,7 @@ func rules() map[string]func(string) string {
 		"label": isLabel, "object": isObjectName, "key": isKey, "envName": isEnvName, "param": isParamName, "qualified": isQualifiedName,
 		"labelValue": isLabelValue, "podKey": isPodKey, "image": isImage, "artifact": isArtifact, "inWorkspace": isInWorkspace, "file": isFile,
 		"pattern": isPattern, "workingDir": isWorkingDir, "gitURL": isGitURL, "gitRef": isGitRef, "notBlank": notBlank,
-		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "sha256": isSHA256,
+		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "receiver": isReceiver, "sha256": isSHA256,
 		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
 		"quantity": isQuantity, "service": isServiceName, "volume": isVolumeName, "subPath": isSubPath,
 		"suite": isSuite, "glob": isGlob, "resource": isResource,

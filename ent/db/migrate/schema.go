@@ -2586,6 +2586,11 @@ var (
 		{Name: "paused_because", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "paused_at", Type: field.TypeTime, Nullable: true},
 		{Name: "rotated_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "digest", Type: field.TypeString, Default: ""},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "suspended", Type: field.TypeBool, Default: false},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -2597,13 +2602,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "webhooks_organizations_organization",
-				Columns:    []*schema.Column{WebhooksColumns[16]},
+				Columns:    []*schema.Column{WebhooksColumns[21]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "webhooks_teams_team",
-				Columns:    []*schema.Column{WebhooksColumns[17]},
+				Columns:    []*schema.Column{WebhooksColumns[22]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -2612,7 +2617,7 @@ var (
 			{
 				Name:    "webhook_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{WebhooksColumns[16], WebhooksColumns[3]},
+				Columns: []*schema.Column{WebhooksColumns[21], WebhooksColumns[3]},
 			},
 		},
 	}

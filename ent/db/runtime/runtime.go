@@ -2295,6 +2295,22 @@ func init() {
 	webhookDescPausedBecause := webhookFields[11].Descriptor()
 	// webhook.DefaultPausedBecause holds the default value on creation for the paused_because field.
 	webhook.DefaultPausedBecause = webhookDescPausedBecause.Default.(string)
+	// webhookDescRevision is the schema descriptor for revision field.
+	webhookDescRevision := webhookFields[14].Descriptor()
+	// webhook.DefaultRevision holds the default value on creation for the revision field.
+	webhook.DefaultRevision = webhookDescRevision.Default.(int)
+	// webhookDescDigest is the schema descriptor for digest field.
+	webhookDescDigest := webhookFields[15].Descriptor()
+	// webhook.DefaultDigest holds the default value on creation for the digest field.
+	webhook.DefaultDigest = webhookDescDigest.Default.(string)
+	// webhookDescSource is the schema descriptor for source field.
+	webhookDescSource := webhookFields[16].Descriptor()
+	// webhook.DefaultSource holds the default value on creation for the source field.
+	webhook.DefaultSource = webhookDescSource.Default.(string)
+	// webhookDescSuspended is the schema descriptor for suspended field.
+	webhookDescSuspended := webhookFields[17].Descriptor()
+	// webhook.DefaultSuspended holds the default value on creation for the suspended field.
+	webhook.DefaultSuspended = webhookDescSuspended.Default.(bool)
 	// webhookDescID is the schema descriptor for id field.
 	webhookDescID := webhookMixinFields0[0].Descriptor()
 	// webhook.DefaultID holds the default value on creation for the id field.

@@ -143,11 +143,20 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 	if t := m.GetTrigger(); t != nil {
 		what, name, revision = "trigger", t.GetName(), t.GetRevision()
 	}
+	if w := m.GetWebhook(); w != nil {
+		what, name, revision = "webhook", w.GetName(), w.GetRevision()
+	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
 	if e := m.GetEnvironment(); e != nil {
 		return a.print("environment %s %s (%s on %s)", render.Line(e.GetName()), word, render.Line(e.GetNamespace()), render.Line(e.GetCluster()))
 	}
-	return a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision)
+	if err := a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision); err != nil {
+		return err
+	}
+	if m.GetMissing() != "" {
+		a.say("%s", render.Line(m.GetMissing()))
+	}
+	return nil
 }
 
 func (a *app) faults(d document, err *connect.Error) {

@@ -193,6 +193,11 @@ func labels(e *apiv1.Environment) string {
 	if _, ok := all["tier"]; !ok && e.GetTier() != "" {
 		all["tier"] = e.GetTier()
 	}
+	return joined(all)
+}
+
+// joined are labels in one line.
+func joined(all map[string]string) string {
 	parts := make([]string, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		parts = append(parts, name+"="+all[name])

@@ -195,6 +195,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewAccessServiceHandler(doors{}))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
 	mux.Handle(apiv1connect.NewTriggerServiceHandler(happenings{}))
+	mux.Handle(apiv1connect.NewWebhookServiceHandler(hooked{}))
 	mux.HandleFunc("GET /readyz", s.plane.readyz)
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)

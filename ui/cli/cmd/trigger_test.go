@@ -87,6 +87,14 @@ func (happenings) CreateReceiver(_ context.Context, r *apiv1.CreateReceiverReque
 	return &apiv1.CreateReceiverResponse{Receiver: &apiv1.Receiver{Name: r.GetName(), Kind: r.GetKind(), Url: "https://seatrial.test/hooks/018f"}, Secret: "whsec_abc"}, nil
 }
 
+func (happenings) RemoveReceiver(context.Context, *apiv1.RemoveReceiverRequest) (*apiv1.RemoveReceiverResponse, error) {
+	return &apiv1.RemoveReceiverResponse{}, nil
+}
+
+func (happenings) RemoveTrigger(context.Context, *apiv1.RemoveTriggerRequest) (*apiv1.RemoveTriggerResponse, error) {
+	return &apiv1.RemoveTriggerResponse{}, nil
+}
+
 func (happenings) RotateReceiver(context.Context, *apiv1.RotateReceiverRequest) (*apiv1.RotateReceiverResponse, error) {
 	return &apiv1.RotateReceiverResponse{Secret: "whsec_def"}, nil
 }
@@ -98,7 +106,8 @@ func TestTrigger(t *testing.T) {
 		"trigger-test": {"trigger", "test", "on-push", "-f", "-", "--from", "github", "-H", "X-GitHub-Event: push"}, "trigger-test-not": {"trigger", "test", "on-push", "-f", "-"},
 		"trigger-test-header": {"trigger", "test", "on-push", "-f", "-", "-H", "nonsense"},
 		"receiver-list":       {"trigger", "receiver", "list"}, "receiver-create": {"trigger", "receiver", "create", "acme-github", "--from", "github"},
-		"receiver-rotate": {"trigger", "receiver", "rotate", "acme-github"},
+		"receiver-rotate": {"trigger", "receiver", "rotate", "acme-github"}, "receiver-remove": {"trigger", "receiver", "remove", "acme-github"},
+		"trigger-remove": {"trigger", "remove", "on-push"}, "events-json": {"events", "-o", "json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
@@ -18,8 +21,8 @@ func (a *app) webhook() *cobra.Command {
 		Use: "webhook", Short: "Who hears of what happens: chat, commit statuses, alerts and servers of your own",
 		Long: "A webhook is told when executions end, tests become flaky or the verdict on a release changes. Each delivery is tried for a day, and " +
 			"sent with the same id until the receiver has taken it. Formats are standard (Standard Webhooks, signed), slack, teams, alertmanager, " +
-			"github, github-check and gitlab; the address of the last three is that of the repository in the API, such as " +
-			"https://api.github.com/repos/OWNER/NAME.",
+			"github, github-check, gitlab and email; the address of the forges is that of the repository in the API, such as " +
+			"https://api.github.com/repos/OWNER/NAME, and that of e-mail is mailto:qa@example.com.",
 	}
 	c.AddCommand(a.webhookSet(), a.webhookList(), a.webhookShow(), a.webhookTest(), a.webhookDeliveries(), a.webhookRedeliver(), a.webhookRotate(),
 		a.webhookPause("pause", "Send nothing to a webhook; what happens meanwhile is not told later", true),
@@ -29,31 +32,43 @@ func (a *app) webhook() *cobra.Command {
 
 func (a *app) webhookSet() *cobra.Command {
 	r := &apiv1.SetWebhookRequest{}
-	token := false
+	token, secret, labels := false, false, []string(nil)
 	c := &cobra.Command{
-		Use: "set NAME", Short: "Make a webhook, or change that of the name", Args: cobra.ExactArgs(1),
+		Use: "set NAME", Short: "Make a webhook, or change of that of the name what is given", Args: cobra.ExactArgs(1),
+		Long: "Makes a webhook, or changes that of the name. What is left out stays as it is; an empty value, such as --workflow '', lifts what was set.",
 		Example: "  seatrial webhook set chat --format slack --url https://hooks.slack.com/services/T/B/X --workflow 'checkout-*'\n" +
 			"  seatrial webhook set ours --url https://ci.example/hook --event execution.finished\n" +
-			"  seatrial webhook set statuses --format github --url https://api.github.com/repos/acme/shop --event execution.finished --token-stdin <token",
+			"  seatrial webhook set statuses --format github --url https://api.github.com/repos/acme/shop --event execution.finished --token-stdin <token\n" +
+			"  seatrial webhook set chat --environment 'production-*'   # the rest stays",
 	}
 	f := c.Flags()
 	f.StringVar(&r.Url, "url", "", "address of the receiver; of an existing webhook it stays when it is left out")
-	f.StringVar(&r.Format, "format", "standard", "standard, slack, teams, alertmanager, github, github-check or gitlab")
+	f.StringVar(&r.Format, "format", "", "standard (of a new one, when it is left out), slack, teams, alertmanager, github, github-check, gitlab or email")
 	f.StringVar(&r.Team, "team", "", "that owns a new one; your own when it is left out")
-	f.StringArrayVar(&r.Events, "event", nil, "execution.finished, execution.failed, execution.fixed, tests.flaky or release.verdict; all but the first when none is given")
+	f.StringArrayVar(&r.Events, "event", nil, "execution.finished, execution.failed, execution.fixed, tests.flaky or release.verdict; a new one hears of all but the first when none is given")
 	f.StringArrayVar(&r.Workflows, "workflow", nil, "pattern of workflows, such as checkout-*; may be repeated")
-	f.StringToStringVar(&r.Labels, "label", nil, "label that the workflow must have, as name=value")
+	f.StringArrayVar(&labels, "label", nil, "label that the workflow must have, as name=value; may be repeated")
 	f.StringArrayVar(&r.Environments, "environment", nil, "pattern of environments; may be repeated")
 	f.StringVar(&r.Template, "template", "", "of the text: '${{ execution.workflow }} is ${{ execution.status }}'")
+	f.BoolVar(&secret, "url-stdin", false, "read the address from standard input: that of a channel is a secret")
 	f.BoolVar(&token, "token-stdin", false, "read the receiver's token, or the secret of standard, from standard input")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r.Name = args[0]
-		if token {
+		if err := webhookGiven(r, f, labels); err != nil {
+			return err
+		}
+		for _, from := range []struct {
+			stdin bool
+			into  *string
+		}{{token, &r.Token}, {secret, &r.Url}} {
+			if !from.stdin {
+				continue
+			}
 			text, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 4<<10))
 			if err != nil {
-				return fmt.Errorf("read the token: %w", err)
+				return fmt.Errorf("read standard input: %w", err)
 			}
-			r.Token = strings.TrimSpace(string(text))
+			*from.into = strings.TrimSpace(string(text))
 		}
 		cl, err := a.connect()
 		if err != nil {
@@ -75,7 +90,35 @@ func (a *app) webhookSet() *cobra.Command {
 		}
 		return a.showSecret(res.GetSecret())
 	}
+	c.MarkFlagsMutuallyExclusive("token-stdin", "url-stdin")
+	c.MarkFlagsMutuallyExclusive("url", "url-stdin")
 	return c
+}
+
+// webhookGiven says in a request what a webhook is changed in: the parts whose flags are there.
+func webhookGiven(r *apiv1.SetWebhookRequest, f *pflag.FlagSet, labels []string) error {
+	r.UpdateMask = &fieldmaskpb.FieldMask{}
+	for _, part := range [][2]string{
+		{"format", "format"}, {"event", "events"}, {"workflow", "workflows"}, {"label", "labels"}, {"environment", "environments"}, {"template", "template"},
+	} {
+		if f.Changed(part[0]) {
+			r.UpdateMask.Paths = append(r.UpdateMask.Paths, part[1])
+		}
+	}
+	empty := func(s string) bool { return s == "" }
+	r.Events, r.Workflows = slices.DeleteFunc(r.GetEvents(), empty), slices.DeleteFunc(r.GetWorkflows(), empty)
+	r.Environments = slices.DeleteFunc(r.GetEnvironments(), empty)
+	for _, label := range slices.DeleteFunc(labels, empty) {
+		name, value, ok := strings.Cut(label, "=")
+		if !ok || name == "" {
+			return coded(exitcode.Usage, fmt.Errorf("--label %s is not name=value", render.Line(label)))
+		}
+		if r.Labels == nil {
+			r.Labels = map[string]string{}
+		}
+		r.Labels[name] = value
+	}
+	return nil
 }
 
 // showSecret prints a secret that was made just now.
@@ -108,18 +151,27 @@ func (a *app) webhookList() *cobra.Command {
 			}
 			var rows [][]string
 			for _, w := range res.GetWebhooks() {
-				state := "active"
-				if w.GetPausedBy() != "" {
-					state = "paused by " + w.GetPausedBy()
-				}
 				rows = append(rows, []string{
-					render.Line(w.GetName()), render.Line(w.GetTeam()), w.GetFormat(), render.Line(w.GetAddress()), strings.Join(w.GetEvents(), ","),
-					render.Line(state), lastSent(w.GetLast()),
+					render.Line(w.GetName()), render.Line(w.GetTeam()), w.GetFormat(), cmp.Or(render.Line(w.GetAddress()), "-"), strings.Join(w.GetEvents(), ","),
+					render.Line(webhookState(w)), lastSent(w.GetLast()),
 				})
 			}
 			return render.Rows(a.Out, []string{"NAME", "TEAM", "FORMAT", "TO", "EVENTS", "STATE", "LAST"}, rows)
 		},
 	}
+}
+
+// webhookState says whether a webhook is told of what happens.
+func webhookState(w *apiv1.Webhook) string {
+	switch {
+	case w.GetPausedBy() != "":
+		return "paused by " + w.GetPausedBy()
+	case w.GetSuspended():
+		return "suspended by its document"
+	case w.GetAddress() == "":
+		return "needs its address"
+	}
+	return "active"
 }
 
 func lastSent(d *apiv1.Delivery) string {
@@ -145,9 +197,9 @@ func (a *app) webhookShow() *cobra.Command {
 				return render.Message(a.Out, a.format, res)
 			}
 			w := res.GetWebhook()
-			state := "active"
-			if w.GetPausedBy() != "" {
-				state = strings.TrimSpace("paused by " + w.GetPausedBy() + ". " + w.GetPausedBecause())
+			state := webhookState(w)
+			if w.GetPausedBecause() != "" {
+				state += ". " + w.GetPausedBecause()
 			}
 			for _, f := range [][2]string{
 				{"Webhook", w.GetName()},
@@ -155,6 +207,7 @@ func (a *app) webhookShow() *cobra.Command {
 				{"Format", w.GetFormat()},
 				{"To", w.GetAddress()},
 				{"Events", strings.Join(w.GetEvents(), ", ")},
+				{"Labels", cmp.Or(joined(w.GetLabels()), "any")},
 				{"Workflows", cmp.Or(strings.Join(w.GetWorkflows(), ", "), "all")},
 				{"Environments", cmp.Or(strings.Join(w.GetEnvironments(), ", "), "all")},
 				{"Template", cmp.Or(w.GetTemplate(), "-")},

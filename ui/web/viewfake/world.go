@@ -55,6 +55,7 @@ type World struct {
 	keys        map[string]execution.ID
 	times       *Times
 	origins     *Origins
+	hooks       *Webhooks
 	cancelled   []string
 	resumed     []execution.Resume
 	enrolled    []view.Enrollment

@@ -827,14 +827,17 @@ func (x *ApplyWorkflowRequest) GetAlong() []string {
 
 type ApplyWorkflowResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was applied: one of workflow, template, policy, environment, schedule and trigger.
-	Workflow      *Workflow        `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
-	Outcome       ApplyOutcome     `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
-	Template      *Template        `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	Policy        *ReadinessPolicy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
-	Environment   *Environment     `protobuf:"bytes,5,opt,name=environment,proto3" json:"environment,omitempty"`
-	Schedule      *Schedule        `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
-	Trigger       *Trigger         `protobuf:"bytes,7,opt,name=trigger,proto3" json:"trigger,omitempty"`
+	// What was applied: one of workflow, template, policy, environment, schedule, trigger and webhook.
+	Workflow    *Workflow        `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Outcome     ApplyOutcome     `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
+	Template    *Template        `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	Policy      *ReadinessPolicy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	Environment *Environment     `protobuf:"bytes,5,opt,name=environment,proto3" json:"environment,omitempty"`
+	Schedule    *Schedule        `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	Trigger     *Trigger         `protobuf:"bytes,7,opt,name=trigger,proto3" json:"trigger,omitempty"`
+	Webhook     *Webhook         `protobuf:"bytes,8,opt,name=webhook,proto3" json:"webhook,omitempty"`
+	// What somebody has yet to do, such as to set what is secret; empty for nothing.
+	Missing       string `protobuf:"bytes,9,opt,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -916,6 +919,20 @@ func (x *ApplyWorkflowResponse) GetTrigger() *Trigger {
 		return x.Trigger
 	}
 	return nil
+}
+
+func (x *ApplyWorkflowResponse) GetWebhook() *Webhook {
+	if x != nil {
+		return x.Webhook
+	}
+	return nil
+}
+
+func (x *ApplyWorkflowResponse) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
 }
 
 // ReadinessPolicy is what a release has to show.
@@ -6191,7 +6208,7 @@ var File_seatrial_api_v1_api_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\n" +
-	"\x19seatrial/api/v1/api.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eseatrial/api/v1/schedule.proto\x1a\x1dseatrial/api/v1/trigger.proto\"{\n" +
+	"\x19seatrial/api/v1/api.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eseatrial/api/v1/schedule.proto\x1a\x1dseatrial/api/v1/trigger.proto\x1a\x1dseatrial/api/v1/webhook.proto\"{\n" +
 	"\vErrorDetail\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
@@ -6256,7 +6273,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x12\n" +
 	"\x04team\x18\x04 \x01(\tR\x04team\x12\x1f\n" +
-	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xa3\x03\n" +
+	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xf1\x03\n" +
 	"\x15ApplyWorkflowResponse\x125\n" +
 	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\x127\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1d.seatrial.api.v1.ApplyOutcomeR\aoutcome\x125\n" +
@@ -6264,7 +6281,9 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06policy\x18\x04 \x01(\v2 .seatrial.api.v1.ReadinessPolicyR\x06policy\x12>\n" +
 	"\venvironment\x18\x05 \x01(\v2\x1c.seatrial.api.v1.EnvironmentR\venvironment\x125\n" +
 	"\bschedule\x18\x06 \x01(\v2\x19.seatrial.api.v1.ScheduleR\bschedule\x122\n" +
-	"\atrigger\x18\a \x01(\v2\x18.seatrial.api.v1.TriggerR\atrigger\"\xe2\x01\n" +
+	"\atrigger\x18\a \x01(\v2\x18.seatrial.api.v1.TriggerR\atrigger\x122\n" +
+	"\awebhook\x18\b \x01(\v2\x18.seatrial.api.v1.WebhookR\awebhook\x12\x18\n" +
+	"\amissing\x18\t \x01(\tR\amissing\"\xe2\x01\n" +
 	"\x0fReadinessPolicy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04team\x18\x02 \x01(\tR\x04team\x12 \n" +
@@ -6897,7 +6916,8 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),    // 92: google.protobuf.Timestamp
 	(*Schedule)(nil),                 // 93: seatrial.api.v1.Schedule
 	(*Trigger)(nil),                  // 94: seatrial.api.v1.Trigger
-	(*durationpb.Duration)(nil),      // 95: google.protobuf.Duration
+	(*Webhook)(nil),                  // 95: seatrial.api.v1.Webhook
+	(*durationpb.Duration)(nil),      // 96: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
@@ -6915,147 +6935,148 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
 	93,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
 	94,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	92,  // 15: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
-	5,   // 16: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,   // 17: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,   // 18: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,   // 19: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,   // 20: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	88,  // 21: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	92,  // 22: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	92,  // 23: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 24: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23,  // 25: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22,  // 26: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21,  // 27: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20,  // 28: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,   // 29: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24,  // 30: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	89,  // 31: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,   // 32: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	92,  // 33: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 34: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26,  // 35: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25,  // 36: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,   // 37: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	92,  // 38: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 39: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 40: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,   // 41: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	92,  // 42: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 43: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 44: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28,  // 45: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27,  // 46: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	95,  // 47: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	95,  // 48: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,   // 49: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	90,  // 50: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31,  // 51: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19,  // 52: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 53: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,   // 54: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19,  // 55: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19,  // 56: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 57: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 58: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	95,  // 59: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46,  // 60: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49,  // 61: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53,  // 62: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 63: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54,  // 64: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	95,  // 65: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	95,  // 66: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	92,  // 67: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	92,  // 68: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	92,  // 69: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	92,  // 70: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	92,  // 71: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
-	91,  // 72: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	92,  // 73: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 74: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 75: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	92,  // 76: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 77: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 78: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 79: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 80: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 81: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 82: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 83: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	92,  // 84: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 85: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 86: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	92,  // 87: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 88: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	92,  // 89: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 90: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	79,  // 91: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	92,  // 92: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 93: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 94: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 95: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 96: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 97: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 98: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 99: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 100: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 101: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 102: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 103: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 104: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 105: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 106: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 107: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 108: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 109: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 110: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 111: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
-	65,  // 112: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
-	67,  // 113: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
-	69,  // 114: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	71,  // 115: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	75,  // 116: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	77,  // 117: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	80,  // 118: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	82,  // 119: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	84,  // 120: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	73,  // 121: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 122: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 123: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 124: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 125: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 126: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 127: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 128: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 129: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 130: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 131: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 132: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 133: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 134: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 135: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 136: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 137: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 138: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 139: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 140: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
-	66,  // 141: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
-	68,  // 142: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
-	70,  // 143: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	72,  // 144: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	76,  // 145: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	78,  // 146: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	81,  // 147: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	83,  // 148: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	85,  // 149: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	74,  // 150: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	122, // [122:151] is the sub-list for method output_type
-	93,  // [93:122] is the sub-list for method input_type
-	93,  // [93:93] is the sub-list for extension type_name
-	93,  // [93:93] is the sub-list for extension extendee
-	0,   // [0:93] is the sub-list for field type_name
+	95,  // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	92,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,   // 17: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,   // 18: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 19: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 20: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 21: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	88,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	92,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	92,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 26: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 27: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 28: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 29: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 30: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 31: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	89,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 33: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	92,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 36: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 37: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 38: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	92,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 41: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 42: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	92,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 45: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 46: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 47: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	96,  // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	96,  // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 50: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	90,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 52: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 53: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 54: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 55: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 56: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 57: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 58: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 59: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	96,  // 60: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	46,  // 61: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	49,  // 62: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	53,  // 63: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 64: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	54,  // 65: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	96,  // 66: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	96,  // 67: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	92,  // 68: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	92,  // 69: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	92,  // 70: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	92,  // 71: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	92,  // 72: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	91,  // 73: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	92,  // 74: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55,  // 75: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56,  // 76: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	92,  // 77: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55,  // 78: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 79: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 80: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 81: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 82: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 83: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 84: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	92,  // 85: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 86: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	96,  // 87: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	92,  // 88: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 89: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	92,  // 90: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 91: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	79,  // 92: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	92,  // 93: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 94: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 95: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 96: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 97: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 98: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 99: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 100: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 101: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 102: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 103: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 104: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 105: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 106: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 107: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 108: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 109: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 110: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 111: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 112: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	65,  // 113: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	67,  // 114: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	69,  // 115: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	71,  // 116: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	75,  // 117: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	77,  // 118: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	80,  // 119: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	82,  // 120: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	84,  // 121: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	73,  // 122: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 123: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 124: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 125: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 126: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 127: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 128: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 129: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 130: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 131: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 132: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 133: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 134: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 135: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 136: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 137: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 138: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 139: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 140: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 141: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	66,  // 142: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	68,  // 143: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	70,  // 144: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	72,  // 145: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	76,  // 146: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	78,  // 147: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	81,  // 148: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	83,  // 149: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	85,  // 150: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	74,  // 151: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	123, // [123:152] is the sub-list for method output_type
+	94,  // [94:123] is the sub-list for method input_type
+	94,  // [94:94] is the sub-list for extension type_name
+	94,  // [94:94] is the sub-list for extension extendee
+	0,   // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -7065,6 +7086,7 @@ func file_seatrial_api_v1_api_proto_init() {
 	}
 	file_seatrial_api_v1_schedule_proto_init()
 	file_seatrial_api_v1_trigger_proto_init()
+	file_seatrial_api_v1_webhook_proto_init()
 	file_seatrial_api_v1_api_proto_msgTypes[22].OneofWrappers = []any{}
 	file_seatrial_api_v1_api_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -27,9 +28,9 @@ type Webhook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Team  string                 `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
-	// standard, slack, teams, alertmanager, github, github-check or gitlab.
+	// standard, slack, teams, alertmanager, github, github-check, gitlab or email.
 	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
-	// Scheme and host of the receiver: the rest of the address may be a secret.
+	// Scheme and host of the receiver: the rest of the address may be a secret. Of e-mail all of it. Empty while nobody has set it.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
 	// execution.finished, execution.failed, execution.fixed, tests.flaky and release.verdict.
 	Events []string `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`
@@ -48,7 +49,14 @@ type Webhook struct {
 	// When it got its newest secret; absent when that is the first.
 	RotatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=rotated_at,json=rotatedAt,proto3" json:"rotated_at,omitempty"`
 	// What was tried last; absent when nothing was.
-	Last          *Delivery `protobuf:"bytes,14,opt,name=last,proto3" json:"last,omitempty"`
+	Last *Delivery `protobuf:"bytes,14,opt,name=last,proto3" json:"last,omitempty"`
+	// Its document, and the revision and digest of that; empty for a webhook that was made by hand.
+	Source   string `protobuf:"bytes,15,opt,name=source,proto3" json:"source,omitempty"`
+	Revision int32  `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
+	Digest   string `protobuf:"bytes,17,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Whether its document says that nothing is told.
+	Suspended     bool                   `protobuf:"varint,18,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +185,41 @@ func (x *Webhook) GetRotatedAt() *timestamppb.Timestamp {
 func (x *Webhook) GetLast() *Delivery {
 	if x != nil {
 		return x.Last
+	}
+	return nil
+}
+
+func (x *Webhook) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Webhook) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Webhook) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Webhook) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
+}
+
+func (x *Webhook) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
 	}
 	return nil
 }
@@ -502,18 +545,21 @@ type SetWebhookRequest struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// That owns a new one; empty for the own.
 	Team string `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
-	// standard when it is empty.
+	// Of a new one standard when it is empty.
 	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
 	// Of an existing webhook it stays when it is empty.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
 	// What the receiver asks for; for standard the secret, which is made when there is none. Of an existing webhook it stays when it is empty.
 	Token string `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
-	// Failed, fixed, flaky and verdict when there are none.
-	Events        []string          `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
-	Workflows     []string          `protobuf:"bytes,7,rep,name=workflows,proto3" json:"workflows,omitempty"`
-	Labels        map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Environments  []string          `protobuf:"bytes,9,rep,name=environments,proto3" json:"environments,omitempty"`
-	Template      string            `protobuf:"bytes,10,opt,name=template,proto3" json:"template,omitempty"`
+	// Of a new one failed, fixed, flaky and verdict when there are none.
+	Events       []string          `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
+	Workflows    []string          `protobuf:"bytes,7,rep,name=workflows,proto3" json:"workflows,omitempty"`
+	Labels       map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Environments []string          `protobuf:"bytes,9,rep,name=environments,proto3" json:"environments,omitempty"`
+	Template     string            `protobuf:"bytes,10,opt,name=template,proto3" json:"template,omitempty"`
+	// Which of format, events, workflows, labels, environments and template an existing webhook is changed in, to what they are here, empty or
+	// not. Without it, those that are not empty.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,11,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -616,6 +662,13 @@ func (x *SetWebhookRequest) GetTemplate() string {
 		return x.Template
 	}
 	return ""
+}
+
+func (x *SetWebhookRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
 }
 
 type SetWebhookResponse struct {
@@ -1261,7 +1314,7 @@ var File_seatrial_api_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/api/v1/webhook.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n" +
+	"\x1dseatrial/api/v1/webhook.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x05\n" +
 	"\aWebhook\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04team\x18\x02 \x01(\tR\x04team\x12\x16\n" +
@@ -1278,7 +1331,13 @@ const file_seatrial_api_v1_webhook_proto_rawDesc = "" +
 	"\tpaused_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\bpausedAt\x129\n" +
 	"\n" +
 	"rotated_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\trotatedAt\x12-\n" +
-	"\x04last\x18\x0e \x01(\v2\x19.seatrial.api.v1.DeliveryR\x04last\x1a9\n" +
+	"\x04last\x18\x0e \x01(\v2\x19.seatrial.api.v1.DeliveryR\x04last\x12\x16\n" +
+	"\x06source\x18\x0f \x01(\tR\x06source\x12\x1a\n" +
+	"\brevision\x18\x10 \x01(\x05R\brevision\x12\x16\n" +
+	"\x06digest\x18\x11 \x01(\tR\x06digest\x12\x1c\n" +
+	"\tsuspended\x18\x12 \x01(\bR\tsuspended\x129\n" +
+	"\n" +
+	"updated_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x03\n" +
@@ -1305,7 +1364,7 @@ const file_seatrial_api_v1_webhook_proto_rawDesc = "" +
 	"\x11GetWebhookRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"H\n" +
 	"\x12GetWebhookResponse\x122\n" +
-	"\awebhook\x18\x01 \x01(\v2\x18.seatrial.api.v1.WebhookR\awebhook\"\x91\x03\n" +
+	"\awebhook\x18\x01 \x01(\v2\x18.seatrial.api.v1.WebhookR\awebhook\"\xce\x03\n" +
 	"\x11SetWebhookRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12\x12\n" +
 	"\x04team\x18\x02 \x01(\tR\x04team\x12\x16\n" +
@@ -1317,7 +1376,9 @@ const file_seatrial_api_v1_webhook_proto_rawDesc = "" +
 	"\x06labels\x18\b \x03(\v2..seatrial.api.v1.SetWebhookRequest.LabelsEntryR\x06labels\x12\"\n" +
 	"\fenvironments\x18\t \x03(\tR\fenvironments\x12\x1a\n" +
 	"\btemplate\x18\n" +
-	" \x01(\tR\btemplate\x1a9\n" +
+	" \x01(\tR\btemplate\x12;\n" +
+	"\vupdate_mask\x18\v \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"z\n" +
@@ -1409,47 +1470,50 @@ var file_seatrial_api_v1_webhook_proto_goTypes = []any{
 	nil,                            // 20: seatrial.api.v1.Webhook.LabelsEntry
 	nil,                            // 21: seatrial.api.v1.SetWebhookRequest.LabelsEntry
 	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
 }
 var file_seatrial_api_v1_webhook_proto_depIdxs = []int32{
 	20, // 0: seatrial.api.v1.Webhook.labels:type_name -> seatrial.api.v1.Webhook.LabelsEntry
 	22, // 1: seatrial.api.v1.Webhook.paused_at:type_name -> google.protobuf.Timestamp
 	22, // 2: seatrial.api.v1.Webhook.rotated_at:type_name -> google.protobuf.Timestamp
 	1,  // 3: seatrial.api.v1.Webhook.last:type_name -> seatrial.api.v1.Delivery
-	22, // 4: seatrial.api.v1.Delivery.created_at:type_name -> google.protobuf.Timestamp
-	22, // 5: seatrial.api.v1.Delivery.tried_at:type_name -> google.protobuf.Timestamp
-	22, // 6: seatrial.api.v1.Delivery.next_at:type_name -> google.protobuf.Timestamp
-	0,  // 7: seatrial.api.v1.ListWebhooksResponse.webhooks:type_name -> seatrial.api.v1.Webhook
-	0,  // 8: seatrial.api.v1.GetWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	21, // 9: seatrial.api.v1.SetWebhookRequest.labels:type_name -> seatrial.api.v1.SetWebhookRequest.LabelsEntry
-	0,  // 10: seatrial.api.v1.SetWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	1,  // 11: seatrial.api.v1.TestWebhookResponse.delivery:type_name -> seatrial.api.v1.Delivery
-	0,  // 12: seatrial.api.v1.PauseWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	0,  // 13: seatrial.api.v1.RotateSecretResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	1,  // 14: seatrial.api.v1.ListDeliveriesResponse.deliveries:type_name -> seatrial.api.v1.Delivery
-	1,  // 15: seatrial.api.v1.RedeliverResponse.delivery:type_name -> seatrial.api.v1.Delivery
-	2,  // 16: seatrial.api.v1.WebhookService.ListWebhooks:input_type -> seatrial.api.v1.ListWebhooksRequest
-	4,  // 17: seatrial.api.v1.WebhookService.GetWebhook:input_type -> seatrial.api.v1.GetWebhookRequest
-	6,  // 18: seatrial.api.v1.WebhookService.SetWebhook:input_type -> seatrial.api.v1.SetWebhookRequest
-	8,  // 19: seatrial.api.v1.WebhookService.TestWebhook:input_type -> seatrial.api.v1.TestWebhookRequest
-	10, // 20: seatrial.api.v1.WebhookService.PauseWebhook:input_type -> seatrial.api.v1.PauseWebhookRequest
-	12, // 21: seatrial.api.v1.WebhookService.RotateSecret:input_type -> seatrial.api.v1.RotateSecretRequest
-	14, // 22: seatrial.api.v1.WebhookService.RemoveWebhook:input_type -> seatrial.api.v1.RemoveWebhookRequest
-	16, // 23: seatrial.api.v1.WebhookService.ListDeliveries:input_type -> seatrial.api.v1.ListDeliveriesRequest
-	18, // 24: seatrial.api.v1.WebhookService.Redeliver:input_type -> seatrial.api.v1.RedeliverRequest
-	3,  // 25: seatrial.api.v1.WebhookService.ListWebhooks:output_type -> seatrial.api.v1.ListWebhooksResponse
-	5,  // 26: seatrial.api.v1.WebhookService.GetWebhook:output_type -> seatrial.api.v1.GetWebhookResponse
-	7,  // 27: seatrial.api.v1.WebhookService.SetWebhook:output_type -> seatrial.api.v1.SetWebhookResponse
-	9,  // 28: seatrial.api.v1.WebhookService.TestWebhook:output_type -> seatrial.api.v1.TestWebhookResponse
-	11, // 29: seatrial.api.v1.WebhookService.PauseWebhook:output_type -> seatrial.api.v1.PauseWebhookResponse
-	13, // 30: seatrial.api.v1.WebhookService.RotateSecret:output_type -> seatrial.api.v1.RotateSecretResponse
-	15, // 31: seatrial.api.v1.WebhookService.RemoveWebhook:output_type -> seatrial.api.v1.RemoveWebhookResponse
-	17, // 32: seatrial.api.v1.WebhookService.ListDeliveries:output_type -> seatrial.api.v1.ListDeliveriesResponse
-	19, // 33: seatrial.api.v1.WebhookService.Redeliver:output_type -> seatrial.api.v1.RedeliverResponse
-	25, // [25:34] is the sub-list for method output_type
-	16, // [16:25] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	22, // 4: seatrial.api.v1.Webhook.updated_at:type_name -> google.protobuf.Timestamp
+	22, // 5: seatrial.api.v1.Delivery.created_at:type_name -> google.protobuf.Timestamp
+	22, // 6: seatrial.api.v1.Delivery.tried_at:type_name -> google.protobuf.Timestamp
+	22, // 7: seatrial.api.v1.Delivery.next_at:type_name -> google.protobuf.Timestamp
+	0,  // 8: seatrial.api.v1.ListWebhooksResponse.webhooks:type_name -> seatrial.api.v1.Webhook
+	0,  // 9: seatrial.api.v1.GetWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	21, // 10: seatrial.api.v1.SetWebhookRequest.labels:type_name -> seatrial.api.v1.SetWebhookRequest.LabelsEntry
+	23, // 11: seatrial.api.v1.SetWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 12: seatrial.api.v1.SetWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	1,  // 13: seatrial.api.v1.TestWebhookResponse.delivery:type_name -> seatrial.api.v1.Delivery
+	0,  // 14: seatrial.api.v1.PauseWebhookResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	0,  // 15: seatrial.api.v1.RotateSecretResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	1,  // 16: seatrial.api.v1.ListDeliveriesResponse.deliveries:type_name -> seatrial.api.v1.Delivery
+	1,  // 17: seatrial.api.v1.RedeliverResponse.delivery:type_name -> seatrial.api.v1.Delivery
+	2,  // 18: seatrial.api.v1.WebhookService.ListWebhooks:input_type -> seatrial.api.v1.ListWebhooksRequest
+	4,  // 19: seatrial.api.v1.WebhookService.GetWebhook:input_type -> seatrial.api.v1.GetWebhookRequest
+	6,  // 20: seatrial.api.v1.WebhookService.SetWebhook:input_type -> seatrial.api.v1.SetWebhookRequest
+	8,  // 21: seatrial.api.v1.WebhookService.TestWebhook:input_type -> seatrial.api.v1.TestWebhookRequest
+	10, // 22: seatrial.api.v1.WebhookService.PauseWebhook:input_type -> seatrial.api.v1.PauseWebhookRequest
+	12, // 23: seatrial.api.v1.WebhookService.RotateSecret:input_type -> seatrial.api.v1.RotateSecretRequest
+	14, // 24: seatrial.api.v1.WebhookService.RemoveWebhook:input_type -> seatrial.api.v1.RemoveWebhookRequest
+	16, // 25: seatrial.api.v1.WebhookService.ListDeliveries:input_type -> seatrial.api.v1.ListDeliveriesRequest
+	18, // 26: seatrial.api.v1.WebhookService.Redeliver:input_type -> seatrial.api.v1.RedeliverRequest
+	3,  // 27: seatrial.api.v1.WebhookService.ListWebhooks:output_type -> seatrial.api.v1.ListWebhooksResponse
+	5,  // 28: seatrial.api.v1.WebhookService.GetWebhook:output_type -> seatrial.api.v1.GetWebhookResponse
+	7,  // 29: seatrial.api.v1.WebhookService.SetWebhook:output_type -> seatrial.api.v1.SetWebhookResponse
+	9,  // 30: seatrial.api.v1.WebhookService.TestWebhook:output_type -> seatrial.api.v1.TestWebhookResponse
+	11, // 31: seatrial.api.v1.WebhookService.PauseWebhook:output_type -> seatrial.api.v1.PauseWebhookResponse
+	13, // 32: seatrial.api.v1.WebhookService.RotateSecret:output_type -> seatrial.api.v1.RotateSecretResponse
+	15, // 33: seatrial.api.v1.WebhookService.RemoveWebhook:output_type -> seatrial.api.v1.RemoveWebhookResponse
+	17, // 34: seatrial.api.v1.WebhookService.ListDeliveries:output_type -> seatrial.api.v1.ListDeliveriesResponse
+	19, // 35: seatrial.api.v1.WebhookService.Redeliver:output_type -> seatrial.api.v1.RedeliverResponse
+	27, // [27:36] is the sub-list for method output_type
+	18, // [18:27] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_webhook_proto_init() }

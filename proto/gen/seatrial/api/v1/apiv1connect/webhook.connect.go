@@ -68,7 +68,7 @@ type WebhookServiceClient interface {
 	ListWebhooks(context.Context, *v1.ListWebhooksRequest) (*v1.ListWebhooksResponse, error)
 	// GetWebhook returns a webhook.
 	GetWebhook(context.Context, *v1.GetWebhookRequest) (*v1.GetWebhookResponse, error)
-	// SetWebhook makes a webhook, or changes that of the name.
+	// SetWebhook makes a webhook, or changes of that of the name what is given.
 	SetWebhook(context.Context, *v1.SetWebhookRequest) (*v1.SetWebhookResponse, error)
 	// TestWebhook sends a message now, once, and says what became of it.
 	TestWebhook(context.Context, *v1.TestWebhookRequest) (*v1.TestWebhookResponse, error)
@@ -255,7 +255,7 @@ type WebhookServiceHandler interface {
 	ListWebhooks(context.Context, *v1.ListWebhooksRequest) (*v1.ListWebhooksResponse, error)
 	// GetWebhook returns a webhook.
 	GetWebhook(context.Context, *v1.GetWebhookRequest) (*v1.GetWebhookResponse, error)
-	// SetWebhook makes a webhook, or changes that of the name.
+	// SetWebhook makes a webhook, or changes of that of the name what is given.
 	SetWebhook(context.Context, *v1.SetWebhookRequest) (*v1.SetWebhookResponse, error)
 	// TestWebhook sends a message now, once, and says what became of it.
 	TestWebhook(context.Context, *v1.TestWebhookRequest) (*v1.TestWebhookResponse, error)
