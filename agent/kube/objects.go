@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -186,13 +188,13 @@ func (c *Client) Resource(ctx context.Context, name string) (Resource, error) {
 	return Resource{}, apierrors.NewNotFound(missing, "")
 }
 
-func (c *Client) read(ctx context.Context, path string, into any) error {
-	raw, err := c.objects.Get().AbsPath(path).SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
+func (c *Client) read(ctx context.Context, at string, into any) error {
+	raw, err := c.objects.Get().AbsPath(at).SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
 	if err != nil {
 		return err //nolint:wrapcheck // the caller looks into it
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read %s: %w", at, err)
 	}
 	return nil
 }
@@ -203,18 +205,32 @@ type Objects struct {
 	resource Resource
 	path     string
 	metadata bool
+	err      error // why there are none
+}
+
+// segment says why a text cannot be a part of a path of the API server, nil when it can: another one could lead elsewhere.
+func segment(text string) error {
+	if problems := content.IsPathSegmentName(text); text == "" || len(problems) > 0 {
+		return apierrors.NewBadRequest(fmt.Sprintf("%q is not a name: %s", text, strings.Join(problems, ", ")))
+	}
+	return nil
 }
 
 // Objects returns the objects of a resource in a namespace, "" for all. With metadata the API server is asked for no more than that.
 func (c *Client) Objects(r Resource, namespace string, metadata bool) *Objects {
-	path := "/api/" + r.Version
+	out := &Objects{client: c, resource: r, metadata: metadata}
+	parts := []string{"api", r.Version}
 	if r.Group != "" {
-		path = "/apis/" + r.Group + "/" + r.Version
+		parts = []string{"apis", r.Group, r.Version}
 	}
 	if r.Namespaced && namespace != "" {
-		path += "/namespaces/" + namespace
+		parts = append(parts, "namespaces", namespace)
 	}
-	return &Objects{client: c, resource: r, path: path + "/" + r.Resource, metadata: metadata}
+	for _, part := range append(parts, r.Resource) {
+		out.err = cmp.Or(out.err, segment(part))
+		out.path += "/" + part
+	}
+	return out
 }
 
 // accept says in which form objects are wanted.
@@ -228,6 +244,9 @@ func (o *Objects) accept(kind string) string {
 // List lists objects.
 func (o *Objects) List(ctx context.Context, opts metav1.ListOptions) (*ObjectList, error) {
 	out := &ObjectList{}
+	if o.err != nil {
+		return out, o.err
+	}
 	err := o.client.objects.Get().AbsPath(o.path).SetHeader("Accept", o.accept("PartialObjectMetadataList")).
 		VersionedParams(&opts, o.client.codec).Do(ctx).Into(out)
 	return out, err //nolint:wrapcheck // the caller looks into it
@@ -235,6 +254,9 @@ func (o *Objects) List(ctx context.Context, opts metav1.ListOptions) (*ObjectLis
 
 // Watch watches objects.
 func (o *Objects) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	if o.err != nil {
+		return nil, o.err
+	}
 	opts.Watch = true
 	return o.client.objects.Get().AbsPath(o.path).SetHeader("Accept", o.accept("PartialObjectMetadata")). //nolint:wrapcheck // the caller looks into it
 														VersionedParams(&opts, o.client.codec).Watch(ctx)
@@ -243,6 +265,9 @@ func (o *Objects) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Int
 // Get returns an object of the namespace.
 func (o *Objects) Get(ctx context.Context, name string) (*Object, error) {
 	out := &Object{}
+	if err := cmp.Or(o.err, segment(name)); err != nil {
+		return out, err
+	}
 	err := o.client.objects.Get().AbsPath(o.path, name).SetHeader("Accept", o.accept("PartialObjectMetadata")).Do(ctx).Into(out)
 	return out, err //nolint:wrapcheck // the caller looks into it
 }

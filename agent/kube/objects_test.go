@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
@@ -110,6 +111,39 @@ func TestClient_Objects(t *testing.T) {
 		}
 		s.asked = nil
 		s.mu.Unlock()
+	}
+}
+
+// TestClient_Names: no name leads to anything but objects of the resource in the namespace.
+func TestClient_Names(t *testing.T) {
+	t.Parallel()
+	s := &served{}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	client, err := kube.New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := kube.Resource{GroupVersionResource: schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}, Namespaced: true}
+	for _, name := range []string{"", ".", "..", "a/b", "../../../../api/v1/namespaces/shop/secrets/a", "a%2fb"} {
+		if _, err := client.Objects(r, "shop", false).Get(t.Context(), name); !apierrors.IsBadRequest(err) {
+			t.Errorf("name %q: %v", name, err)
+		}
+		if name == "" {
+			continue // all namespaces
+		}
+		objects := client.Objects(r, name, false)
+		_, got := objects.Get(t.Context(), "shop")
+		_, listed := objects.List(t.Context(), metav1.ListOptions{})
+		_, watched := objects.Watch(t.Context(), metav1.ListOptions{})
+		for _, err := range []error{got, listed, watched} {
+			if !apierrors.IsBadRequest(err) {
+				t.Errorf("namespace %q: %v", name, err)
+			}
+		}
+	}
+	if len(s.asked) != 0 {
+		t.Errorf("asked for %v", s.asked)
 	}
 }
 

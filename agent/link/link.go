@@ -237,11 +237,17 @@ func (l *Link) Report(ctx context.Context, r *agentv1.AttemptReport) error {
 // nothing of what was sent.
 const proxySaid = "unexpected HTTP status code received from server"
 
+// cannotSend is how gRPC words that a message cannot be written, such as for a text that is no UTF-8. It could not be the next time.
+const cannotSend = "error while marshaling"
+
 // failed gives an error of a call the meaning that the stages know.
 func (l *Link) failed(what string, err error) error {
 	code := status.Code(err)
 	if strings.Contains(err.Error(), proxySaid) {
 		code = codes.Unavailable
+	}
+	if code == codes.Internal && strings.Contains(err.Error(), cannotSend) {
+		code = codes.InvalidArgument
 	}
 	switch code { //nolint:exhaustive // the rest is worth another try
 	case codes.NotFound, codes.InvalidArgument, codes.PermissionDenied, codes.FailedPrecondition, codes.OutOfRange,

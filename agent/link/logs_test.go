@@ -255,6 +255,15 @@ func TestLink_PutFile(t *testing.T) {
 	}
 }
 
+// TestLink_Unsendable: what cannot be written as a message is not tried for ever.
+func TestLink_Unsendable(t *testing.T) {
+	t.Parallel()
+	b, _ := setup(t)
+	if err := b.ReportProbe(limited(t), &agentv1.ReportProbeRequest{Id: "p", Message: "caf\xc3"}); !errors.Is(err, work.ErrRefused) {
+		t.Errorf("no UTF-8: %v", err)
+	}
+}
+
 func TestLink_PutFile_Err(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("the runner has gone")

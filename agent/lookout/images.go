@@ -25,8 +25,11 @@ func (l *Lookout) images(ctx context.Context, e *entry) ([]*agentv1.SubjectImage
 	e.view.mu.Unlock()
 	object := e.change.GetObject()
 	o, err := l.o.Cluster.Objects(kind, object.GetNamespace(), false).Get(ctx, object.GetName())
-	if err != nil || o.Spec.Selector == nil {
-		return nil, fmt.Sprintf("Which images it runs is not known: %v.", err)
+	switch {
+	case err != nil:
+		return nil, fmt.Sprintf("Which images it runs is not known: %s.", short(err.Error()))
+	case o.Spec.Selector == nil:
+		return nil, "Which images it runs is not known: it says nothing of its pods."
 	}
 	return l.o.Cluster.Images(ctx, object.GetNamespace(), o.Spec.Selector)
 }
@@ -46,7 +49,7 @@ const maxPods = 100
 func (a API) Images(ctx context.Context, namespace string, selector *metav1.LabelSelector) ([]*agentv1.SubjectImage, string) {
 	text, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
-		return nil, fmt.Sprintf("Which images it runs is not known: %v.", err)
+		return nil, fmt.Sprintf("Which images it runs is not known: %s.", short(err.Error()))
 	}
 	pods, err := a.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: text.String(), Limit: maxPods})
 	switch {

@@ -3,10 +3,13 @@ package lookout
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/seatrial/seatrial/agent/kube"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
@@ -15,6 +18,7 @@ import (
 // want is what a watch looks out for.
 type want struct {
 	name      string // a pattern; empty for every name
+	labels    string // a selector; empty for every object
 	event     agentv1.ObjectEvent
 	condition string // its type
 	status    string
@@ -32,12 +36,21 @@ func (w want) named(name string) bool {
 
 // judge tells what has happened from how objects look, one after the other. It remembers of each what it has told, and nothing else.
 type judge struct {
-	wants []want
-	told  map[string]map[string]string // by uid and key of a want: the state
+	wants     []want
+	selectors map[string]labels.Selector   // of the wants
+	told      map[string]map[string]string // by uid and key of a want: the state
 }
 
 func newJudge(wants []want) *judge {
-	return &judge{wants: wants, told: map[string]map[string]string{}}
+	j := &judge{wants: wants, selectors: map[string]labels.Selector{}, told: map[string]map[string]string{}}
+	for _, w := range wants {
+		selector, err := labels.Parse(w.labels)
+		if err != nil { // the control plane lets no such selector pass
+			selector = labels.Nothing()
+		}
+		j.selectors[w.labels] = selector
+	}
+	return j
 }
 
 // seen is what has happened, and whether it may have happened long ago.
@@ -50,7 +63,7 @@ type seen struct {
 // added takes in an object that is new, or that was there already when the watch began.
 func (j *judge) added(o *kube.Object, initial bool) []seen {
 	var out []seen
-	if !initial && j.wanted(o.Name, agentv1.ObjectEvent_OBJECT_EVENT_CREATED) {
+	if !initial && j.wanted(o, agentv1.ObjectEvent_OBJECT_EVENT_CREATED) {
 		out = append(out, seen{ObjectChange: change(agentv1.ObjectEvent_OBJECT_EVENT_CREATED, o, "")})
 	}
 	return append(out, j.states(o, initial)...)
@@ -62,7 +75,7 @@ func (j *judge) updated(before, o *kube.Object) []seen {
 		return append(j.deleted(before), j.added(o, false)...)
 	}
 	var out []seen
-	if j.wanted(o.Name, agentv1.ObjectEvent_OBJECT_EVENT_UPDATED) && differs(before, o) {
+	if j.wanted(o, agentv1.ObjectEvent_OBJECT_EVENT_UPDATED) && differs(before, o) {
 		state := strconv.FormatInt(o.Generation, 10)
 		if o.Generation == 0 || before.Generation == o.Generation {
 			state = o.ResourceVersion
@@ -92,40 +105,51 @@ func differs(before, o *kube.Object) bool {
 // deleted takes in that an object is gone.
 func (j *judge) deleted(o *kube.Object) []seen {
 	delete(j.told, string(o.UID))
-	if !j.wanted(o.Name, agentv1.ObjectEvent_OBJECT_EVENT_DELETED) {
+	if !j.wanted(o, agentv1.ObjectEvent_OBJECT_EVENT_DELETED) {
 		return nil
 	}
 	return []seen{{ObjectChange: change(agentv1.ObjectEvent_OBJECT_EVENT_DELETED, o, "")}}
 }
 
-func (j *judge) wanted(name string, event agentv1.ObjectEvent) bool {
+func (j *judge) wanted(o *kube.Object, event agentv1.ObjectEvent) bool {
 	for _, w := range j.wants {
-		if w.event == event && w.named(name) {
+		if w.event == event && w.named(o.Name) && j.labelled(w, o) {
 			return true
 		}
 	}
 	return false
 }
 
-// states tells which of the states that are looked out for an object has reached since it was told last.
+// labelled matches labels here and not at the API server: to that, an object whose labels come to match is a new one.
+func (j *judge) labelled(w want, o *kube.Object) bool {
+	return j.selectors[w.labels].Matches(labels.Set(o.Labels))
+}
+
+// states tells which of the states that are looked out for an object has reached since it was told last. What it reached while its labels
+// did not match is not told when they do: nothing has happened but to the labels.
 func (j *judge) states(o *kube.Object, replayed bool) (out []seen) {
 	if o.DeletionTimestamp != nil {
 		return nil
 	}
+	fresh, given := map[string]bool{}, map[string]bool{} // by the keys of wants, of which several may have one
 	for _, w := range j.wants {
 		if !w.named(o.Name) {
 			continue
 		}
 		state, condition, reached := w.state(o)
-		told := j.told[string(o.UID)]
-		if !reached || told[w.key()] == state {
+		told, key := j.told[string(o.UID)], w.key()
+		if !reached || told[key] == state && !fresh[key] {
 			continue
 		}
 		if told == nil {
 			told = map[string]string{}
 			j.told[string(o.UID)] = told
 		}
-		told[w.key()] = state
+		told[key], fresh[key] = state, true
+		if given[key] || !j.labelled(w, o) {
+			continue
+		}
+		given[key] = true
 		c := change(w.event, o, state)
 		c.Condition = condition
 		out = append(out, seen{c, replayed})
@@ -143,7 +167,7 @@ func (w want) state(o *kube.Object) (state string, condition *agentv1.ObjectCond
 			if c.Type != w.condition || c.Status != w.status {
 				continue
 			}
-			condition = &agentv1.ObjectCondition{Type: c.Type, Status: c.Status, Reason: c.Reason, Message: short(c.Message)}
+			condition = &agentv1.ObjectCondition{Type: c.Type, Status: c.Status, Reason: short(c.Reason), Message: short(c.Message)}
 			if at, err := time.Parse(time.RFC3339, c.LastTransitionTime); err == nil {
 				condition.LastTransitionTime = timestamppb.New(at)
 			}
@@ -186,10 +210,20 @@ func rolledOut(o *kube.Object) (revision string, done bool) {
 		s.AvailableReplicas >= s.UpdatedReplicas
 }
 
-// maxShort bounds texts of the cluster.
+// maxShort bounds texts of the cluster and of services, in bytes.
 const maxShort = 300
 
-func short(text string) string { return text[:min(len(text), maxShort)] }
+// short returns the begin of a text that anybody may have written, in whole characters: nothing else can be sent.
+func short(text string) string {
+	if len(text) > maxShort {
+		end := maxShort
+		for end > maxShort-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "?") // no longer than it was
+}
 
 func change(event agentv1.ObjectEvent, o *kube.Object, state string) *agentv1.ObjectChange {
 	return &agentv1.ObjectChange{

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 
 	"github.com/seatrial/seatrial/agent/kube"
@@ -110,6 +112,60 @@ func (c course) told(t *testing.T) string {
 		out.WriteString("\n")
 	}
 	return out.String()
+}
+
+// TestFits: what is compared is within the limits of a call, and always gets on.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	of := func(n, bytes int) []seen {
+		out := make([]seen, n)
+		for i := range out {
+			out[i] = seen{ObjectChange: &agentv1.ObjectChange{State: strings.Repeat("x", bytes)}}
+		}
+		return out
+	}
+	for name, tc := range map[string]struct {
+		list []seen
+		want int
+	}{
+		"None": {nil, 0}, "Few": {of(3, 1), 3}, "Many": {of(batchObjects+1, 1), batchObjects}, "Full": {of(batchObjects, 1), batchObjects},
+		"Large": {of(10, batchBytes/3), 2}, "TooLarge": {of(2, batchBytes*2), 1},
+	} {
+		if got := fits(tc.list); got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+// TestShort: whatever a text of others has at the place where it is cut, what is left of it can be sent.
+func TestShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxShort)
+	for name, tc := range map[string]struct{ text, want string }{
+		"Short":     {"ready", "ready"},
+		"Fits":      {long[:maxShort-2] + "é", long[:maxShort-2] + "é"},
+		"Two":       {long[:maxShort-1] + "é", long[:maxShort-1]},
+		"Three":     {long[:maxShort-2] + "…", long[:maxShort-2]},
+		"Four":      {long[:maxShort-1] + "🚀 and more", long[:maxShort-1]},
+		"Begin":     {long + "é", long},
+		"Foreign":   {"caf\xe9 down", "caf? down"},
+		"NoText":    {strings.Repeat("\x80", 1000), "?"},
+		"Alternate": {strings.Repeat("a\xff", 1000), strings.Repeat("a?", maxShort/2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := short(tc.text)
+			if got != tc.want || !utf8.ValidString(got) || len(got) > maxShort {
+				t.Errorf("%d bytes: %q, want %q", len(got), got, tc.want)
+			}
+			o := &kube.Object{Status: kube.ObjectStatus{Conditions: []kube.ObjectCondition{{Type: "Ready", Status: "True", Message: tc.text, Reason: tc.text}}}}
+			for _, s := range newJudge([]want{{event: agentv1.ObjectEvent_OBJECT_EVENT_CONDITION, condition: "Ready", status: "True"}}).added(o, false) {
+				if _, err := proto.Marshal(s.ObjectChange); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 }
 
 func TestKube_Foreign(t *testing.T) {

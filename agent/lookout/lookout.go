@@ -6,6 +6,7 @@
 package lookout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -29,6 +30,8 @@ const (
 	settle = time.Second
 	// A view that takes the place of another one has so long to show all there is.
 	patience = 30 * time.Second
+	// The control plane forgets what nobody tells of for months. Once a day it is told of all objects that there are.
+	renewAfter = 24 * time.Hour
 )
 
 // Uplink is the connection to the control plane. Calls wait for it while it is away.
@@ -69,8 +72,12 @@ type Options struct {
 	// Scopes and RunNamespaces say which objects are under test for which attempts.
 	Scopes        []Scope
 	RunNamespaces []string
-	// Dial and Do are how probes reach a service; nil for those of the network.
+	// Dial is how probes reach a service; nil for the network's.
 	Dial Dial
+	// Renew is after how long all objects are compared anew; 0 for a day.
+	Renew time.Duration
+	// Interval is the least pause from one try of a probe to the next; 0 for a second.
+	Interval time.Duration
 	// Again is the pause between two questions for a resource that there is not; 0 for half a minute.
 	Again time.Duration
 }
@@ -81,6 +88,10 @@ func (o Options) again() time.Duration {
 	}
 	return askAgain
 }
+
+func (o Options) renew() time.Duration { return cmp.Or(o.Renew, renewAfter) }
+
+func (o Options) leastInterval() time.Duration { return cmp.Or(o.Interval, leastInterval) }
 
 // Lookout looks at objects.
 type Lookout struct {
@@ -96,6 +107,7 @@ type Lookout struct {
 	old   []*outgoing     // owned by run: until others have taken their place
 	list  *agentv1.ListWatchesResponse
 	plans []planned
+	shown time.Time                     // when all views were begun last
 	said  *agentv1.ReportWatchesRequest // what the control plane was told of the watches last
 
 	cancel  context.CancelFunc
@@ -196,13 +208,20 @@ func (l *Lookout) turn(ctx context.Context) (wait time.Duration, err error) {
 			return 0, err
 		}
 	}
+	renewal := l.o.renew()
+	if l.list != nil {
+		if time.Since(l.shown) >= l.o.renew() && len(l.old) == 0 {
+			l.show(ctx, true)
+		}
+		renewal = max(time.Millisecond, l.o.renew()-time.Since(l.shown))
+	}
 	if err := l.report(ctx); err != nil {
 		return 0, err
 	}
 	if err := l.compare(ctx); err != nil {
 		return 0, err
 	}
-	wait = l.retire(time.Now())
+	wait = min(renewal, l.retire(time.Now()))
 	for {
 		batch, next := l.spool.take(time.Now())
 		if len(batch) == 0 {
@@ -228,15 +247,29 @@ func (l *Lookout) inquire(ctx context.Context) error {
 		l.mu.Unlock()
 		return err
 	}
+	l.said = nil // the control plane may have forgotten it, or never have had it
 	l.probes.want(ctx, list.GetProbes())
 	if l.list.GetDigest() == list.GetDigest() && l.list != nil {
 		return nil
 	}
+	if l.list == nil {
+		l.shown = time.Now()
+	}
 	l.list, l.plans = list, l.plan(list.GetWatches())
+	l.show(ctx, false)
+	l.o.Log.InfoContext(ctx, "looking at objects", "watches", len(list.GetWatches()), "views", len(l.views))
+	return nil
+}
+
+// show has a view of everything that the plans need; anew also where there is one already.
+func (l *Lookout) show(ctx context.Context, anew bool) {
+	if anew {
+		l.shown = time.Now()
+	}
 	wanted := wants(l.plans)
 	var gone []*view
 	for s, v := range l.views {
-		if !slices.Equal(v.judge.wants, wanted[s]) {
+		if anew || !slices.Equal(v.judge.wants, wanted[s]) {
 			gone = append(gone, v)
 			delete(l.views, s)
 		}
@@ -251,8 +284,6 @@ func (l *Lookout) inquire(ctx context.Context) error {
 	for _, v := range gone { // what happens until the new views show all there is must not be missed
 		l.old = append(l.old, &outgoing{v, time.Now().Add(patience)})
 	}
-	l.o.Log.InfoContext(ctx, "looking at objects", "watches", len(list.GetWatches()), "views", len(l.views))
-	return nil
 }
 
 // retire stops the views that others have taken the place of, and returns when there is more to stop.
@@ -340,13 +371,15 @@ func (l *Lookout) compare(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		for part := range slices.Chunk(list, batchObjects) {
-			if err := l.ask4news(ctx, v, part); err != nil {
+		for rest := list; len(rest) > 0; {
+			n := fits(rest)
+			if err := l.ask4news(ctx, v, rest[:n]); err != nil {
 				v.mu.Lock()
-				v.replay = list // what is compared twice does no harm
+				v.replay = rest
 				v.mu.Unlock()
 				return err
 			}
+			rest = rest[n:]
 		}
 	}
 	return nil
@@ -385,6 +418,13 @@ func (l *Lookout) send(ctx context.Context, batch []*entry) error {
 		r.Objects = append(r.Objects, e.change)
 	}
 	err := l.o.Uplink.ReportObjects(ctx, r)
+	if errors.Is(err, work.ErrRefused) && len(batch) > 1 { // one that is refused takes no other with it
+		half := len(batch) / 2
+		if err := l.send(ctx, batch[:half]); err != nil {
+			return err
+		}
+		return l.send(ctx, batch[half:])
+	}
 	if errors.Is(err, work.ErrRefused) { // to send it again would not help
 		l.o.Log.ErrorContext(ctx, "the control plane does not take what happened", "objects", len(batch), "error", err)
 		return nil

@@ -180,6 +180,8 @@ type plane struct {
 	states  chan string
 	objects chan string
 	probes  chan string
+	// compared gets the names of what is compared, unless it is nil.
+	compared chan string
 }
 
 func newPlane(watches ...*agentv1.Watch) *plane {
@@ -223,6 +225,9 @@ func (p *plane) CompareObjects(_ context.Context, r *agentv1.CompareObjectsReque
 	defer p.mu.Unlock()
 	out := &agentv1.CompareObjectsResponse{}
 	for i, o := range r.GetObjects() {
+		if p.compared != nil {
+			p.compared <- o.GetObject().GetName()
+		}
 		state, ok := p.known[o.GetObject().GetUid()]
 		if ok && state != o.GetState() || !ok && p.news {
 			out.News = append(out.News, int32(i))
@@ -239,6 +244,9 @@ func (p *plane) ReportObjects(_ context.Context, r *agentv1.ReportObjectsRequest
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if slices.ContainsFunc(r.GetObjects(), func(o *agentv1.ObjectChange) bool { return o.GetObject().GetName() == "bad" }) {
+		return work.ErrRefused
+	}
 	for _, o := range r.GetObjects() {
 		p.known[o.GetObject().GetUid()] = o.GetState()
 		digest := ""
@@ -263,7 +271,7 @@ func (p *plane) ReportProbe(_ context.Context, r *agentv1.ReportProbeRequest) er
 func started(t *testing.T, c *cluster, p *plane, change ...func(*lookout.Options)) *lookout.Lookout {
 	t.Helper()
 	o := lookout.Options{
-		Log: slog.New(slog.DiscardHandler), Uplink: p, Cluster: c, Again: 20 * time.Millisecond, RunNamespaces: []string{"tests", "more"},
+		Log: slog.New(slog.DiscardHandler), Uplink: p, Cluster: c, Again: 20 * time.Millisecond, Interval: time.Millisecond, RunNamespaces: []string{"tests", "more"},
 		Rules:  lookout.Rules{Namespaces: []string{"shop", "cart"}, Resources: []string{"deployments", "configmaps", "things.example.test"}},
 		Scopes: []lookout.Scope{{RunNamespace: "tests", Namespace: "shop"}},
 	}
@@ -385,9 +393,13 @@ func TestLookout_States(t *testing.T) {
 			"refused The cluster does not let the agent watch configmaps in namespace cart",
 		},
 		"Unknown": {&agentv1.Watch{Resource: "things.example.test", Namespace: "shop"}, "failing The cluster does not know things.example.test"},
+		"Later":   {&agentv1.Watch{Resource: "deployments", Namespace: "shop", Event: 99}, "refused The agent does not know this event: upgrade it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if tc.watch.GetEvent() == 0 {
+				tc.watch.Event = rolledOut
+			}
 			c, p := newCluster(), newPlane(tc.watch)
 			c.forbidden["cart"], c.missing["things.example.test"] = true, true
 			started(t, c, p)
@@ -402,7 +414,7 @@ func TestLookout_States(t *testing.T) {
 	}
 	t.Run("Nothing", func(t *testing.T) {
 		t.Parallel()
-		p := newPlane(&agentv1.Watch{Resource: "deployments", Namespace: "shop"})
+		p := newPlane(&agentv1.Watch{Resource: "deployments", Namespace: "shop", Event: rolledOut})
 		started(t, newCluster(), p, func(o *lookout.Options) { o.Rules = lookout.Rules{Resources: []string{"deployments"}} })
 		next(t, p.states, "refused The agent may watch nothing: name namespaces in triggers of its chart")
 	})
@@ -415,6 +427,87 @@ func TestLookout_States(t *testing.T) {
 			t.Errorf("%d lists for all namespaces", c.listed)
 		}
 	})
+}
+
+// TestLookout_Refused: one object that the control plane never takes keeps no other from it.
+func TestLookout_Refused(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", Namespace: "shop", Event: rolledOut})
+	started(t, c, p)
+	next(t, p.states, "watching")
+	p.mu.Lock() // until all have happened
+	for _, name := range []string{"a", "b", "bad", "c", "d"} {
+		c.put("deployments", deployment(name, "1", 1))
+	}
+	p.mu.Unlock()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		next(t, p.objects, "shop/"+name+" 1")
+	}
+}
+
+// TestLookout_Renewed: an agent that runs for long tells of all objects again, so that they are not forgotten, and of nothing twice.
+func TestLookout_Renewed(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", Namespace: "shop", Event: rolledOut})
+	c.put("deployments", deployment("old", "1", 1))
+	p.compared = make(chan string, 1000)
+	started(t, c, p, func(o *lookout.Options) { o.Renew = 50 * time.Millisecond })
+	for range 3 {
+		next(t, p.compared, "old")
+	}
+	nothing(t, p.objects, "it is known")
+	c.put("deployments", deployment("old", "2", 2))
+	next(t, p.objects, "shop/old 2")
+}
+
+// TestLookout_Many: an agent looks at so much and no more, and says for which triggers it does not.
+func TestLookout_Many(t *testing.T) {
+	t.Parallel()
+	p := newPlane()
+	for i := range 101 {
+		p.list.Watches = append(p.list.Watches, &agentv1.Watch{Id: fmt.Sprint(i), Resource: "deployments", Namespace: fmt.Sprint("n", i), Event: rolledOut})
+	}
+	p.list.Watches = append(p.list.Watches, &agentv1.Watch{Id: "again", Resource: "deployments", Namespace: "n0", Event: rolledOut, Labels: map[string]string{"a": "b"}})
+	p.states = make(chan string, 10_000)
+	c := newCluster()
+	started(t, c, p, func(o *lookout.Options) { o.Rules.Namespaces = []string{lookout.All} })
+	for range 100 {
+		<-p.states
+	}
+	next(t, p.states, "refused The agent looks at 100 resources and namespaces at most")
+	if got := <-p.states; strings.HasPrefix(got, "refused") {
+		t.Errorf("one that needs no more: %s", got)
+	}
+}
+
+// TestLookout_Labels: an object whose labels change was not created, deleted, or rolled out.
+func TestLookout_Labels(t *testing.T) {
+	t.Parallel()
+	labels := map[string]string{"app": "shop"}
+	watch := func(event agentv1.ObjectEvent) *agentv1.Watch {
+		return &agentv1.Watch{Id: event.String(), Resource: "deployments", Namespace: "shop", Event: event, Labels: labels}
+	}
+	c, p := newCluster(), newPlane(watch(rolledOut), watch(agentv1.ObjectEvent_OBJECT_EVENT_CREATED), watch(agentv1.ObjectEvent_OBJECT_EVENT_DELETED))
+	started(t, c, p)
+	for range 3 {
+		next(t, p.states, "watching")
+	}
+	labelled := func(name, revision string, generation int64) *kube.Object {
+		o := deployment(name, revision, generation)
+		o.Labels = labels
+		return o
+	}
+	c.put("deployments", deployment("shop", "1", 1))
+	c.put("deployments", labelled("shop", "1", 1))
+	c.put("deployments", deployment("shop", "1", 1))
+	c.remove("deployments", "shop", "shop")
+	c.put("deployments", labelled("last", "1", 1))
+	next(t, p.objects, "created deployments shop/last")
+	next(t, p.objects, "rolled_out deployments shop/last 1")
+	c.put("deployments", labelled("last", "2", 2))
+	next(t, p.objects, "rolled_out deployments shop/last 2")
+	c.remove("deployments", "shop", "last")
+	next(t, p.objects, "deleted deployments shop/last")
 }
 
 // TestLookout_Another: with another list nothing is missed, told twice, or looked at any more.
@@ -524,8 +617,8 @@ func TestLookout_Probes(t *testing.T) {
 		"Condition": {"shop", []*agentv1.ProbeCheck{condition("Progressing")}, "Progressing=True of deployments shop did not succeed in 3 tries within 0s: it is False: stuck"},
 		"Absent":    {"shop", []*agentv1.ProbeCheck{condition("Ready")}, "the object has no such condition"},
 		"Elsewhere": {"kube-system", []*agentv1.ProbeCheck{get("shop", "/")}, "false The agent may not watch in namespace kube-system"},
-		"Address":   {"shop", []*agentv1.ProbeCheck{get("169.254.169.254", "/")}, "false The probe of"},
-		"Path":      {"shop", []*agentv1.ProbeCheck{get("x.example.test/#", "/")}, "upgrade it"},
+		"Address":   {"shop", []*agentv1.ProbeCheck{get("169.254.169.254", "/")}, `false The probe is not tried: "169.254.169.254" is not the name of a service.`},
+		"Path":      {"shop", []*agentv1.ProbeCheck{get("x.example.test/#", "/")}, "is not the name of a service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

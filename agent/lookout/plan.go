@@ -41,6 +41,8 @@ func (r Rules) allows(resource, namespace string) string {
 		return ok && p == plural && g == group
 	}):
 		return fmt.Sprintf("The agent may not watch %s: add them to triggers.resources of its chart and upgrade the release.", resource)
+	case namespace != "" && !label(namespace):
+		return fmt.Sprintf("%q is not a namespace.", short(namespace))
 	case namespace != "" && !slices.Contains(r.Namespaces, All) && !slices.Contains(r.Namespaces, namespace):
 		return fmt.Sprintf("The agent may not watch in namespace %s: add it to triggers.namespaces of its chart and upgrade the release.", namespace)
 	}
@@ -54,27 +56,51 @@ type planned struct {
 	scopes  []scope
 }
 
-// plan says what the watches of a list need.
+// maxViews is how many resources in how many namespaces an agent looks at: each is a connection to the API server, and memory.
+const maxViews = 100
+
+// plan says what the watches of a list need. Of those that need more than the agent looks at, the first have it.
 func (l *Lookout) plan(watches []*agentv1.Watch) []planned {
 	out := make([]planned, len(watches))
+	views := map[scope]bool{}
 	for i, w := range watches {
 		out[i] = planned{watch: w}
 		p := &out[i]
-		selector := labels.SelectorFromSet(w.GetLabels()).String()
-		namespaces := l.namespaces(w)
-		if len(namespaces) == 0 {
-			p.refused = l.o.Rules.allows(w.GetResource(), "")
-		}
-		for _, namespace := range namespaces {
-			if p.refused = cmp.Or(p.refused, l.o.Rules.allows(w.GetResource(), namespace)); p.refused == "" {
-				p.scopes = append(p.scopes, scope{w.GetResource(), namespace, selector})
+		p.scopes, p.refused = l.scopes(w)
+		var more []scope
+		for _, s := range p.scopes {
+			if !views[s] {
+				more = append(more, s)
 			}
 		}
-		if p.refused != "" {
-			p.scopes = nil
+		if len(views)+len(more) > maxViews {
+			p.scopes, more = nil, nil
+			p.refused = fmt.Sprintf("The agent looks at %d resources and namespaces at most, and those before have them: name fewer in triggers, or all "+
+				`namespaces ("*") in triggers.namespaces of its chart.`, maxViews)
+		}
+		for _, s := range more {
+			views[s] = true
 		}
 	}
 	return out
+}
+
+// scopes returns what a watch needs, or why it may not be.
+func (l *Lookout) scopes(w *agentv1.Watch) (out []scope, refused string) {
+	if agentv1.ObjectEvent_name[int32(w.GetEvent())] == "" || w.GetEvent() == agentv1.ObjectEvent_OBJECT_EVENT_UNSPECIFIED {
+		return nil, "The agent does not know this event: upgrade it to the version of the control plane."
+	}
+	namespaces := l.namespaces(w)
+	if len(namespaces) == 0 {
+		return nil, l.o.Rules.allows(w.GetResource(), "")
+	}
+	for _, namespace := range namespaces {
+		if why := l.o.Rules.allows(w.GetResource(), namespace); why != "" {
+			return nil, why
+		}
+		out = append(out, scope{w.GetResource(), namespace})
+	}
+	return out, ""
 }
 
 // namespaces returns where a watch looks, "" for everywhere.
@@ -120,7 +146,7 @@ func (l *Lookout) tests(namespace string) []string {
 func wants(plan []planned) map[scope][]want {
 	out := map[scope][]want{}
 	for _, p := range plan {
-		w := want{name: p.watch.GetName(), event: p.watch.GetEvent(), condition: p.watch.GetCondition().GetType(), status: p.watch.GetCondition().GetStatus()}
+		w := want{name: p.watch.GetName(), labels: labels.SelectorFromSet(p.watch.GetLabels()).String(), event: p.watch.GetEvent(), condition: p.watch.GetCondition().GetType(), status: p.watch.GetCondition().GetStatus()}
 		for _, s := range p.scopes {
 			if !slices.Contains(out[s], w) {
 				out[s] = append(out[s], w)
@@ -129,7 +155,7 @@ func wants(plan []planned) map[scope][]want {
 	}
 	for _, list := range out {
 		slices.SortFunc(list, func(a, b want) int {
-			return cmp.Or(cmp.Compare(a.event, b.event), strings.Compare(a.name, b.name), strings.Compare(a.condition, b.condition), strings.Compare(a.status, b.status))
+			return cmp.Or(cmp.Compare(a.event, b.event), strings.Compare(a.name, b.name), strings.Compare(a.labels, b.labels), strings.Compare(a.condition, b.condition), strings.Compare(a.status, b.status))
 		})
 	}
 	return out

@@ -1,6 +1,7 @@
 package lookout
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,9 +10,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/seatrial/seatrial/agent/kube"
 	"github.com/seatrial/seatrial/agent/work"
@@ -21,8 +26,17 @@ import (
 const (
 	// One try takes so long at most.
 	tryWithin = 5 * time.Second
-	// So many probes run at the same time.
-	maxProbes = 10
+	// So many tries are made at the same time.
+	maxTries = 10
+	// So many probes are taken at once; what is beyond them is begun when others are over.
+	maxProbes = 1000
+	// A probe has so many checks at most, each with as many tries, and with times as long, as the language allows.
+	maxChecks     = 10
+	maxAttempts   = 1000
+	leastInterval = time.Second
+	maxInterval   = 10 * time.Minute
+	leastTimeout  = time.Second
+	maxTimeout    = time.Hour
 )
 
 // Dial connects to an address.
@@ -47,7 +61,7 @@ func newProber(o Options) *prober {
 		dial = (&net.Dialer{}).DialContext
 	}
 	return &prober{
-		o: o, dial: dial, turn: make(chan struct{}, maxProbes), running: map[string]context.CancelFunc{},
+		o: o, dial: dial, turn: make(chan struct{}, maxTries), running: map[string]context.CancelFunc{},
 		http: &http.Client{
 			Timeout: tryWithin,
 			Transport: &http.Transport{
@@ -67,7 +81,7 @@ func (p *prober) want(ctx context.Context, list []*agentv1.Probe) {
 	wanted := map[string]bool{}
 	for _, one := range list {
 		wanted[one.GetId()] = true
-		if p.running[one.GetId()] != nil {
+		if p.running[one.GetId()] != nil || len(p.running) >= maxProbes {
 			continue
 		}
 		inside, cancel := context.WithCancel(ctx)
@@ -93,14 +107,8 @@ func (p *prober) stop() {
 
 // run tries a probe and reports how it ended until that is known.
 func (p *prober) run(ctx context.Context, probe *agentv1.Probe) {
-	select {
-	case <-ctx.Done():
-		return
-	case p.turn <- struct{}{}:
-	}
 	r := &agentv1.ReportProbeRequest{Id: probe.GetId()}
 	r.Message = p.all(ctx, probe)
-	<-p.turn
 	r.Succeeded = r.GetMessage() == ""
 	for ctx.Err() == nil {
 		err := p.o.Uplink.ReportProbe(ctx, r)
@@ -132,6 +140,9 @@ func (p *prober) all(ctx context.Context, probe *agentv1.Probe) string {
 	if why := p.o.Rules.allows(object.GetResource(), object.GetNamespace()); why != "" {
 		return why
 	}
+	if len(probe.GetChecks()) > maxChecks {
+		return fmt.Sprintf("The probe has %d checks, and %d are the limit.", len(probe.GetChecks()), maxChecks)
+	}
 	for _, c := range probe.GetChecks() {
 		if why := p.check(ctx, object, c); why != "" {
 			return why
@@ -140,102 +151,127 @@ func (p *prober) all(ctx context.Context, probe *agentv1.Probe) string {
 	return ""
 }
 
-// check tries until it succeeds, or has been tried often or long enough.
+// check tries until it succeeds, or has been tried often or long enough. However long and often it is to be tried, it is within bounds.
 func (p *prober) check(ctx context.Context, object *agentv1.ObjectRef, c *agentv1.ProbeCheck) string {
+	what, try := p.trial(object, c)
+	if try == nil {
+		return what
+	}
+	attempts := min(max(int(c.GetAttempts()), 1), maxAttempts)
+	interval := min(max(c.GetInterval().AsDuration(), p.o.leastInterval()), maxInterval)
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, c.GetTimeout().AsDuration())
+	ctx, cancel := context.WithTimeout(ctx, min(max(c.GetTimeout().AsDuration(), leastTimeout), maxTimeout))
 	defer cancel()
-	var last error
+	last := errNoTurn
 	tries := 0
-	for tries < int(c.GetAttempts()) {
+	for tries < attempts {
+		err := p.once(ctx, try)
+		if errors.Is(err, errNoTurn) {
+			break
+		}
 		tries++
-		err := p.try(ctx, object, c)
 		if err == nil {
 			return ""
 		}
-		if last == nil || ctx.Err() == nil { // that time is over says less than what was wrong before
+		if tries == 1 || ctx.Err() == nil { // that time is over says less than what was wrong before
 			last = err
 		}
-		if tries == int(c.GetAttempts()) || !sleep(ctx, c.GetInterval().AsDuration()) {
+		if tries == attempts || !sleep(ctx, interval) {
 			break
 		}
 	}
-	return fmt.Sprintf("The probe %s did not succeed in %d tries within %s: %s", words(object, c), tries, time.Since(began).Round(time.Second), short(last.Error()))
+	return fmt.Sprintf("The probe %s did not succeed in %d tries within %s: %s", what, tries, time.Since(began).Round(time.Second), short(last.Error()))
 }
 
-func words(object *agentv1.ObjectRef, c *agentv1.ProbeCheck) string {
+var errNoTurn = errors.New("too many other probes were being tried")
+
+// once tries when it is its turn. It keeps the turn for no longer: a probe that waits for its next try holds up no other.
+func (p *prober) once(ctx context.Context, try func(context.Context) error) error {
+	select {
+	case <-ctx.Done():
+		return errNoTurn
+	case p.turn <- struct{}{}:
+	}
+	defer func() { <-p.turn }()
+	ctx, cancel := context.WithTimeout(ctx, tryWithin)
+	defer cancel()
+	return try(ctx)
+}
+
+// trial returns what a check tries, in words, and how. One that leads to anything but a service in the object's namespace, or to the object,
+// is never tried: the words say why then.
+func (p *prober) trial(object *agentv1.ObjectRef, c *agentv1.ProbeCheck) (what string, try func(context.Context) error) {
 	switch k := c.GetCheck().(type) {
 	case *agentv1.ProbeCheck_Http:
-		return "of " + p2url(object.GetNamespace(), k.Http)
+		to, why := target(object.GetNamespace(), k.Http)
+		if why != "" {
+			return why, nil
+		}
+		return "of " + to.String(), func(ctx context.Context) error { return p.get(ctx, to) }
 	case *agentv1.ProbeCheck_Tcp:
-		return "of port " + host(object.GetNamespace(), k.Tcp.GetService(), k.Tcp.GetPort())
+		address, why := host(object.GetNamespace(), k.Tcp.GetService(), k.Tcp.GetPort())
+		if why != "" {
+			return why, nil
+		}
+		return "of port " + address, func(ctx context.Context) error { return p.connect(ctx, address) }
 	case *agentv1.ProbeCheck_Condition:
-		return fmt.Sprintf("for the condition %s=%s of %s %s", k.Condition.GetType(), k.Condition.GetStatus(), object.GetResource(), object.GetName())
+		what = fmt.Sprintf("for the condition %s=%s of %s %s", k.Condition.GetType(), k.Condition.GetStatus(), object.GetResource(), object.GetName())
+		return what, func(ctx context.Context) error { return p.condition(ctx, object, k.Condition) }
 	}
-	return "of a later version"
+	return "The agent does not know this kind of probe: upgrade it.", nil
 }
 
-func host(namespace, service string, port int32) string {
-	return net.JoinHostPort(service+"."+namespace+".svc", strconv.Itoa(int(port)))
+// host returns the address of a service's port, or why there is none.
+func host(namespace, service string, port int32) (address, why string) {
+	switch {
+	case !label(service):
+		return "", fmt.Sprintf("The probe is not tried: %q is not the name of a service.", short(service))
+	case !label(namespace):
+		return "", fmt.Sprintf("The probe is not tried: %q is not a namespace.", short(namespace))
+	case port < 1 || port > 65535:
+		return "", fmt.Sprintf("The probe is not tried: there is no port %d.", port)
+	}
+	return net.JoinHostPort(service+"."+namespace+".svc", strconv.Itoa(int(port))), ""
 }
 
-func p2url(namespace string, h *agentv1.HTTPProbe) string {
-	scheme, path := "http", h.GetPath()
+// target returns the address that a probe asks, or why there is none. The path is never part of the host, whatever it begins with.
+func target(namespace string, h *agentv1.HTTPProbe) (to *url.URL, why string) {
+	address, why := host(namespace, h.GetService(), h.GetPort())
+	if why != "" {
+		return nil, why
+	}
+	path, err := url.ParseRequestURI(cmp.Or(h.GetPath(), "/"))
+	if err != nil || !strings.HasPrefix(path.Path, "/") || path.Scheme != "" || path.Host != "" || path.User != nil {
+		return nil, fmt.Sprintf("The probe is not tried: %q is not a path such as /healthz.", short(h.GetPath()))
+	}
+	to = &url.URL{Scheme: "http", Host: address, Path: path.Path, RawPath: path.RawPath, RawQuery: path.RawQuery}
 	if h.GetHttps() {
-		scheme = "https"
+		to.Scheme = "https"
 	}
-	if path == "" {
-		path = "/"
-	}
-	return scheme + "://" + host(namespace, h.GetService(), h.GetPort()) + path
+	return to, ""
 }
-
-var errUnknownProbe = errors.New("the agent does not know this kind of probe: upgrade it")
 
 // label tells names of services from anything else that an address could be made of.
-func label(s string) bool {
-	for _, c := range s {
-		if c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 63
-}
+func label(s string) bool { return len(validation.IsDNS1123Label(s)) == 0 }
 
-func (p *prober) try(ctx context.Context, object *agentv1.ObjectRef, c *agentv1.ProbeCheck) error {
-	switch k := c.GetCheck().(type) {
-	case *agentv1.ProbeCheck_Http:
-		if !label(k.Http.GetService()) || !label(object.GetNamespace()) {
-			return errUnknownProbe
-		}
-		return p.get(ctx, p2url(object.GetNamespace(), k.Http))
-	case *agentv1.ProbeCheck_Tcp:
-		if !label(k.Tcp.GetService()) || !label(object.GetNamespace()) {
-			return errUnknownProbe
-		}
-		ctx, cancel := context.WithTimeout(ctx, tryWithin)
-		defer cancel()
-		conn, err := p.dial(ctx, "tcp", host(object.GetNamespace(), k.Tcp.GetService(), k.Tcp.GetPort()))
-		if err != nil {
-			return err
-		}
-		_ = conn.Close()
-		return nil
-	case *agentv1.ProbeCheck_Condition:
-		return p.condition(ctx, object, k.Condition)
-	}
-	return errUnknownProbe
-}
-
-func (p *prober) get(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+func (p *prober) connect(ctx context.Context, address string) error {
+	conn, err := p.dial(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", url, err)
+		return err
+	}
+	_ = conn.Close()
+	return nil
+}
+
+func (p *prober) get(ctx context.Context, to *url.URL) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", to, err)
 	}
 	req.Header.Set("User-Agent", "seatrial-agent")
 	res, err := p.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", url, err)
+		return fmt.Errorf("ask %s: %w", to, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the service sees no broken connection

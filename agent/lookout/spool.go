@@ -85,6 +85,17 @@ func (s *spool) take(now time.Time) (batch []*entry, wait time.Duration) {
 	return batch, wait
 }
 
+// fits returns how many objects of a list a call holds: one at least.
+func fits(list []seen) int {
+	bytes := 0
+	for i, s := range list {
+		if bytes += proto.Size(s.ObjectChange); i == batchObjects || bytes > batchBytes && i > 0 {
+			return i
+		}
+	}
+	return len(list)
+}
+
 // done forgets what was acknowledged.
 func (s *spool) done(batch []*entry) {
 	s.mu.Lock()

@@ -20,8 +20,8 @@ import (
 // askAgain is how long a view waits until it asks anew for a resource that the API server does not know.
 const askAgain = 30 * time.Second
 
-// scope is what a view shows: the objects of a resource in a namespace, "" for all, that match a selector.
-type scope struct{ resource, namespace, selector string }
+// scope is what a view shows: the objects of a resource in a namespace, "" for all.
+type scope struct{ resource, namespace string }
 
 // view watches the objects of one scope.
 type view struct {
@@ -87,18 +87,14 @@ func (v *view) run(ctx context.Context) {
 
 func (v *view) watch(ctx context.Context, found kube.Resource) {
 	source := v.o.Cluster.Objects(found, v.namespace, !v.states)
-	selected := func(o metav1.ListOptions) metav1.ListOptions {
-		o.LabelSelector = v.selector
-		return o
-	}
 	informer := cache.NewSharedIndexInformer(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			list, err := source.List(ctx, selected(o))
+			list, err := source.List(ctx, o)
 			v.answered(ctx, err)
 			return list, err //nolint:wrapcheck // the informer looks into it
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			w, err := source.Watch(ctx, selected(o))
+			w, err := source.Watch(ctx, o)
 			if o.SendInitialEvents == nil || !apierrors.IsInvalid(err) { // an API server that cannot stream a list is asked for one
 				v.answered(ctx, err)
 			}
@@ -206,7 +202,7 @@ func (v *view) answered(ctx context.Context, err error) {
 	if (before == nil) == (err == nil) && apierrors.ReasonForError(before) == apierrors.ReasonForError(err) {
 		return
 	}
-	log := v.o.Log.With("resource", v.resource, "namespace", v.namespace, "selector", v.selector)
+	log := v.o.Log.With("resource", v.resource, "namespace", v.namespace)
 	if err == nil {
 		log.InfoContext(ctx, "objects are watched again")
 	} else {

@@ -22,12 +22,12 @@ import (
 type identityService struct {
 	agentv1.UnimplementedAgentIdentityServer
 	identity Identity
-	limit    *limiter
+	limit    *limiter[string] // by address
 }
 
 // Enrol implements AgentIdentityServer.
 func (s *identityService) Enrol(ctx context.Context, r *agentv1.EnrolRequest) (*agentv1.EnrolResponse, error) {
-	if err := s.limit.allow(ctx); err != nil {
+	if err := unknown(ctx, s.limit); err != nil {
 		return nil, err
 	}
 	if r.GetBootstrapToken() == "" || len(r.GetPublicKey()) != ed25519.PublicKeySize || r.GetClusterUid() == "" {
@@ -91,7 +91,7 @@ func (s *identityService) RotateKey(ctx context.Context, r *agentv1.RotateKeyReq
 }
 
 func (s *identityService) agent(ctx context.Context, text string) (clusterID, error) {
-	if err := s.limit.allow(ctx); err != nil {
+	if err := unknown(ctx, s.limit); err != nil {
 		return clusterID{}, err
 	}
 	id, err := uuid.Parse(text)
@@ -121,31 +121,37 @@ const (
 	maxAddresses = 10_000
 )
 
-// limiter bounds calls without a credential by the address they come from.
-type limiter struct {
-	mu        sync.Mutex
-	now       func() time.Time
-	addresses map[string]*rate.Limiter
-}
-
-func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, addresses: map[string]*rate.Limiter{}}
-}
-
-func (l *limiter) allow(ctx context.Context) error {
-	address := caller(ctx)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	one := l.addresses[address]
-	if one == nil {
-		if len(l.addresses) >= maxAddresses { // forgetting is the lesser evil than growing
-			clear(l.addresses)
-		}
-		one = rate.NewLimiter(perSecond, burst)
-		l.addresses[address] = one
-	}
-	if !one.AllowN(l.now(), 1) {
+// unknown bounds calls without a credential by the address they come from.
+func unknown(ctx context.Context, l *limiter[string]) error {
+	if !l.allow(caller(ctx), 1) {
 		return fault.New(fault.Exhausted, "too many enrolments and renewals from this address").WithHint("Try again in a few seconds.")
 	}
 	return nil
+}
+
+// limiter bounds what each of many may do in a second, and at once.
+type limiter[K comparable] struct {
+	mu        sync.Mutex
+	now       func() time.Time
+	perSecond rate.Limit
+	burst     int
+	of        map[K]*rate.Limiter
+}
+
+func newLimiter[K comparable](now func() time.Time, perSecond rate.Limit, burst int) *limiter[K] {
+	return &limiter[K]{now: now, perSecond: perSecond, burst: burst, of: map[K]*rate.Limiter{}}
+}
+
+func (l *limiter[K]) allow(who K, n int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one := l.of[who]
+	if one == nil {
+		if len(l.of) >= maxAddresses { // forgetting is the lesser evil than growing
+			clear(l.of)
+		}
+		one = rate.NewLimiter(l.perSecond, l.burst)
+		l.of[who] = one
+	}
+	return one.AllowN(l.now(), min(n, l.burst)) // what is too much at any time is for others to refuse
 }

@@ -39,7 +39,7 @@ type Options struct {
 	Gateway string                // name of this replica
 	TLS     *tls.Config
 	Timing  Timing
-	Clock   func() time.Time // of the limits on callers without a credential; nil for that of the machine
+	Clock   func() time.Time // of the limits on callers; nil for that of the machine
 }
 
 // Timing holds the intervals of the protocol; zero values mean the defaults.
@@ -140,13 +140,13 @@ func New(o Options) *Server {
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)...)
-	agentv1.RegisterAgentIdentityServer(s.grpc, &identityService{identity: o.Identity, limit: newLimiter(o.Clock)})
+	agentv1.RegisterAgentIdentityServer(s.grpc, &identityService{identity: o.Identity, limit: newLimiter[string](o.Clock, perSecond, burst)})
 	agentv1.RegisterAgentGatewayServer(s.grpc, s)
 	if o.Documents != nil {
 		agentv1.RegisterAgentCatalogServer(s.grpc, &catalogService{documents: o.Documents})
 	}
 	if o.Watches != nil {
-		agentv1.RegisterAgentWatchServer(s.grpc, &watchService{watches: o.Watches})
+		agentv1.RegisterAgentWatchServer(s.grpc, newWatchService(o.Watches, o.Clock))
 	}
 	return s
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
@@ -38,6 +40,32 @@ type Watches interface {
 type watchService struct {
 	agentv1.UnimplementedAgentWatchServer
 	watches Watches
+
+	happened, compared *limiter[uuid.UUID] // by cluster
+}
+
+// An agent tells of so many objects in a second, and of so many at once after it was away: what its spool holds. To compare costs less, and
+// all that there are are compared at once.
+const (
+	happenedPerSecond = 20
+	happenedBurst     = 2000
+	comparedPerSecond = 200
+	comparedBurst     = 20_000
+)
+
+func newWatchService(w Watches, now func() time.Time) *watchService {
+	return &watchService{
+		watches: w, happened: newLimiter[uuid.UUID](now, happenedPerSecond, happenedBurst), compared: newLimiter[uuid.UUID](now, comparedPerSecond, comparedBurst),
+	}
+}
+
+// slower says that an agent tells of too much. It is no refusal: the agent keeps what it has to tell, and tells it again.
+func slower(ctx context.Context, l *limiter[uuid.UUID], objects int) error {
+	viewer, _ := tenant.FromContext(ctx)
+	if l.allow(viewer.Cluster, objects) {
+		return nil
+	}
+	return status.Error(codes.Unavailable, "the agent tells of too many objects; it is to tell of them again in a few seconds")
 }
 
 // ListWatches implements AgentWatchServer.
@@ -133,11 +161,17 @@ func (w *watchService) ReportWatches(ctx context.Context, r *agentv1.ReportWatch
 // cut bounds a text that an agent says.
 func cut(text string) string {
 	const most = 1000
-	return text[:min(len(text), most)]
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "") // the last character may be cut
 }
 
 // CompareObjects implements AgentWatchServer.
 func (w *watchService) CompareObjects(ctx context.Context, r *agentv1.CompareObjectsRequest) (*agentv1.CompareObjectsResponse, error) {
+	if err := slower(ctx, w.compared, len(r.GetObjects())); err != nil {
+		return nil, err
+	}
 	news, err := w.watches.Compare(ctx, objectsFrom(r.GetObjects()))
 	if err != nil {
 		return nil, fmt.Errorf("compare objects: %w", err)
@@ -151,6 +185,9 @@ func (w *watchService) CompareObjects(ctx context.Context, r *agentv1.CompareObj
 
 // ReportObjects implements AgentWatchServer.
 func (w *watchService) ReportObjects(ctx context.Context, r *agentv1.ReportObjectsRequest) (*agentv1.ReportObjectsResponse, error) {
+	if err := slower(ctx, w.happened, len(r.GetObjects())); err != nil {
+		return nil, err
+	}
 	if err := w.watches.Happened(ctx, objectsFrom(r.GetObjects())); err != nil {
 		return nil, fmt.Errorf("take in what happened to objects: %w", err)
 	}

@@ -124,6 +124,35 @@ func TestWatches(t *testing.T) {
 	}
 }
 
+// TestWatches_Flood: an agent that tells of too much is told to wait, in a way that it does not take for a refusal.
+func TestWatches_Flood(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{}) // its clock stands
+	ctx := as(t.Context(), "good")
+	many := make([]*agentv1.ObjectChange, 500)
+	for i := range many {
+		many[i] = &agentv1.ObjectChange{}
+	}
+	for range 4 {
+		if _, err := b.watch.ReportObjects(ctx, &agentv1.ReportObjectsRequest{Objects: many}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.watches.objects = nil
+	if _, err := b.watch.ReportObjects(ctx, &agentv1.ReportObjectsRequest{Objects: many[:1]}); status.Code(err) != codes.Unavailable || b.watches.objects != nil {
+		t.Errorf("%v, %d objects", err, len(b.watches.objects))
+	}
+	if _, err := b.watch.CompareObjects(ctx, &agentv1.CompareObjectsRequest{Objects: many}); err != nil {
+		t.Errorf("to compare has a limit of its own: %v", err)
+	}
+	for range 40 {
+		_, _ = b.watch.CompareObjects(ctx, &agentv1.CompareObjectsRequest{Objects: many})
+	}
+	if _, err := b.watch.CompareObjects(ctx, &agentv1.CompareObjectsRequest{Objects: many}); status.Code(err) != codes.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestSession_Watches holds that an agent is told when there is something else to look at: after a hint, and when a sweep finds it.
 func TestSession_Watches(t *testing.T) {
 	t.Parallel()

@@ -141,9 +141,18 @@ func TestTriggers_Cluster(t *testing.T) {
 		t.Errorf("made and rolled out meanwhile: %v", news)
 	}
 
+	// What no trigger is for, and what is no object, is left out, and keeps nothing else out.
+	elsewhere, nameless, long := rolled("e", "1"), rolled("", "1"), rolled("f", strings.Repeat("1", 5000))
+	elsewhere.RunNamespaces = nil
+	if news := l.news(t, elsewhere, nameless, long); len(news) != 0 {
+		t.Errorf("what nobody asked for: %v", news)
+	}
 	for range 2 { // the second time because the answer was lost
-		_, err = l.watch.ReportObjects(l.ctx, &agentv1.ReportObjectsRequest{Objects: []*agentv1.ObjectChange{rolled("b", "2")}})
+		_, err = l.watch.ReportObjects(l.ctx, &agentv1.ReportObjectsRequest{Objects: []*agentv1.ObjectChange{elsewhere, nameless, long, rolled("b", "2")}})
 		worked(t, err)
+	}
+	if told, err := triggers.ListEvents(t.Context(), &apiv1.ListEventsRequest{}); err != nil || len(told.GetEvents()) != 1 {
+		t.Errorf("%v, %v", told, err)
 	}
 	if news := l.news(t, rolled("b", "2")); len(news) != 0 {
 		t.Errorf("it was told: %v", news)

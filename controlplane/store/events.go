@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -79,7 +80,7 @@ func tellEnd(ctx context.Context, tx *db.Tx, head *db.Execution, now state) erro
 	}).OnConflictColumns(event.FieldOrganizationID, event.FieldKey).Ignore().Exec(ctx)
 }
 
-// ClaimEvents returns events that nobody has judged.
+// ClaimEvents returns events that nobody has judged. Organizations have equal shares.
 func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []record.Event, err error) {
 	now := s.now()
 	open := event.And(event.State(eventNew), event.Or(event.LeasedUntilIsNil(), event.LeasedUntilLTE(now)))
@@ -89,8 +90,15 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		list = nil
-		rows, err := locked(s, tx.Event.Query().Where(open, event.HasOrganizationWith(organization.State(string(tenant.Active)))).
-			Order(event.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithOrganization().All(ctx)
+		active := event.HasOrganizationWith(organization.State(string(tenant.Active)))
+		var owners []claimant
+		if err := tx.Event.Query().Where(open, active).GroupBy(event.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
+			return err
+		}
+		rows, err := shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Event, error) {
+			return locked(s, tx.Event.Query().Where(open, event.OrganizationID(org)).Order(event.ByID()).Limit(most),
+				entsql.WithLockAction(entsql.SkipLocked)).WithOrganization().All(ctx)
+		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -149,6 +157,9 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		if err := s.lockAbout(ctx, tx, e.Reactions); err != nil {
+			return err
+		}
 		for _, r := range e.Reactions {
 			if err := s.react(ctx, tx, e, r); err != nil {
 				return err
@@ -158,25 +169,59 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 	})
 }
 
-// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same.
+// lockAbout locks the triggers of reactions that may take the place of others: of two events about the same that two replicas judge at once,
+// the second sees what the first has stored.
+func (s *Store) lockAbout(ctx context.Context, tx *db.Tx, list []record.Reaction) error {
+	var ids []uuid.UUID
+	for _, r := range list {
+		if r.About != "" {
+			ids = append(ids, r.Trigger)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := locked(s, tx.Trigger.Query().Where(trigger.IDIn(ids...)).Order(trigger.ByID())).All(ctx)
+	return err
+}
+
+// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same, unless that is
+// of a later event: then the later one stays, in whichever order they are judged.
 func (s *Store) react(ctx context.Context, tx *db.Tx, e record.Event, r record.Reaction) error {
 	given, err := json.Marshal(r.Given)
 	if err != nil {
 		return fmt.Errorf("encode what the event gives: %w", err)
 	}
+	reason := r.Given.Note
 	if r.About != "" {
-		earlier := tx.Reaction.Update().Where(reaction.TriggerID(r.Trigger), reaction.About(r.About), reaction.StateIn(open()...),
+		same := reaction.And(reaction.TriggerID(r.Trigger), reaction.About(r.About))
+		later, err := tx.Reaction.Query().Where(same, besides(e.ID, entsql.GT)).Exist(ctx)
+		if err != nil {
+			return err
+		}
+		if later {
+			r.State, reason = record.Superseded, again
+		}
+		earlier := tx.Reaction.Update().Where(same, besides(e.ID, entsql.LT), reaction.StateIn(open()...),
 			reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())))
-		if err := earlier.SetState(string(record.Superseded)).SetReason("it happened again before anything was started").Exec(ctx); err != nil {
+		if err := earlier.SetState(string(record.Superseded)).SetReason(again).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	make := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
-		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(r.Given.Note))
+		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(reason))
 	if r.Cluster != uuid.Nil {
 		make.SetClusterID(r.Cluster)
 	}
 	return make.Exec(ctx)
+}
+
+// again is why something is superseded.
+const again = "it happened again before anything was started"
+
+// besides selects reactions to events that were stored before or after another one: ids have the order of time.
+func besides(id uuid.UUID, than func(string, any) *entsql.Predicate) predicate.Reaction {
+	return func(sel *entsql.Selector) { sel.Where(than(sel.C(reaction.FieldEventID), id)) }
 }
 
 // open are the states of reactions that something becomes of yet.
@@ -184,7 +229,7 @@ func open() []string {
 	return []string{string(record.Waiting), string(record.Probing), string(record.Ready)}
 }
 
-// ClaimReactions returns those that are to be started.
+// ClaimReactions returns those that are to be started. Organizations have equal shares.
 func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Duration) (claims []record.Claim, err error) {
 	now := s.now()
 	due := reaction.And(reaction.StateIn(open()...), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
@@ -194,8 +239,15 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		claims = nil
-		rows, err := locked(s, tx.Reaction.Query().Where(due, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
-			Order(reaction.ByDue(), reaction.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
+		active := reaction.HasOrganizationWith(organization.State(string(tenant.Active)))
+		var owners []claimant
+		if err := tx.Reaction.Query().Where(due, active).GroupBy(reaction.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
+			return err
+		}
+		rows, err := shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Reaction, error) {
+			return locked(s, tx.Reaction.Query().Where(due, reaction.OrganizationID(org)).Order(reaction.ByDue(), reaction.ByID()).Limit(most),
+				entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
+		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

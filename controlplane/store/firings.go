@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -77,15 +74,6 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) (c
 	return claims, err
 }
 
-// organizationsAtOnce is how many organizations share what one transaction claims.
-const organizationsAtOnce = 20
-
-// claimant is an organization with schedules that are due.
-type claimant struct {
-	OrganizationID uuid.UUID `json:"organization_id"`
-	Count          int       `json:"count"`
-}
-
 // dueSchedules returns schedules whose time has come, and which nobody else is looking at. Organizations have equal shares: one whose
 // thousands are due at once does not keep the others waiting.
 func (s *Store) dueSchedules(ctx context.Context, tx *db.Tx, now time.Time, limit int) (out []*db.Schedule, err error) {
@@ -94,21 +82,10 @@ func (s *Store) dueSchedules(ctx context.Context, tx *db.Tx, now time.Time, limi
 	if err := tx.Schedule.Query().Where(due...).GroupBy(schedule.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
 		return nil, err
 	}
-	// The smaller the claim of one, the sooner it is met.
-	slices.SortFunc(owners, func(a, b claimant) int {
-		return cmp.Or(cmp.Compare(a.Count, b.Count), bytes.Compare(a.OrganizationID[:], b.OrganizationID[:]))
+	return shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Schedule, error) {
+		return locked(s, tx.Schedule.Query().Where(due...).Where(schedule.OrganizationID(org)).Order(schedule.ByNextAt(), schedule.ByID()).Limit(most),
+			entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
 	})
-	owners = owners[:min(len(owners), organizationsAtOnce)]
-	for i, o := range owners {
-		share := (limit - len(out)) / (len(owners) - i) // what others leave of theirs is for those after them
-		rows, err := locked(s, tx.Schedule.Query().Where(due...).Where(schedule.OrganizationID(o.OrganizationID)).
-			Order(schedule.ByNextAt(), schedule.ByID()).Limit(max(1, share)), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, rows...)
-	}
-	return out, nil
 }
 
 // dueTime is a due time of a schedule, in microseconds.

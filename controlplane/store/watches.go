@@ -227,12 +227,25 @@ func (s *Store) ProbesHere(ctx context.Context) (out []record.Claim, err error) 
 	return out, nil
 }
 
-// BeginProbes has a reaction wait for probes.
+// BeginProbes has a reaction wait for probes, or wait for longer.
 func (s *Store) BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Reaction.Update().Where(reaction.ID(id), reaction.State(string(record.Waiting))).SetState(string(record.Probing)).
+		return tx.Reaction.Update().Where(reaction.ID(id), reaction.StateIn(string(record.Waiting), string(record.Probing))).SetState(string(record.Probing)).
 			SetDue(*nullable(until)).ClearLeasedUntil().Exec(ctx)
 	})
+}
+
+// ConnectedSince returns since when the agent of a cluster is connected; zero for one that is away.
+func (s *Store) ConnectedSince(ctx context.Context, id uuid.UUID) (time.Time, error) {
+	row, err := s.db.Read().Cluster.Get(ctx, id)
+	if err != nil {
+		return time.Time{}, database.Fault(err)
+	}
+	c := s.clusterRecord(row)
+	if !c.Connected {
+		return time.Time{}, nil
+	}
+	return c.ConnectedAt, nil
 }
 
 // FinishProbes stores how the probes of a reaction in the agent's cluster have ended.

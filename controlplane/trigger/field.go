@@ -49,7 +49,8 @@ func (s *Service) Wanted(ctx context.Context) (Wanted, error) {
 	if err != nil {
 		return Wanted{}, fmt.Errorf("read what to watch: %w", err)
 	}
-	out := Wanted{Watches: watchesIn(records, place)}
+	var out Wanted
+	out.Watches, _ = watchesIn(records, place)
 	out.Digest = digestOf(out.Watches)
 	if out.Probes, err = s.store.ProbesHere(ctx); err != nil {
 		return Wanted{}, fmt.Errorf("read what to probe: %w", err)
@@ -64,7 +65,7 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 	if err != nil {
 		return fmt.Errorf("read what to watch: %w", err)
 	}
-	watches := watchesIn(records, place)
+	watches, beyond := watchesIn(records, place)
 	if digestOf(watches) != digest {
 		return fault.New(fault.Invalid, "there is another list of what to watch by now")
 	}
@@ -77,6 +78,12 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 		state := states[i]
 		state.Cluster, state.Digest = place.ID, w.digest()
 		list = append(list, state)
+	}
+	for _, w := range beyond {
+		list = append(list, Watched{
+			Trigger: w.Trigger, Cluster: place.ID, Digest: w.digest(), State: WatchRefused,
+			Message: fmt.Sprintf("An agent looks at objects for %d triggers at most, and those before this one by name are as many: remove some.", MaxWatches),
+		})
 	}
 	if err := s.store.KeepWatches(ctx, list); err != nil {
 		return fmt.Errorf("store how watches stand: %w", err)
@@ -105,6 +112,9 @@ func (s *Service) Compare(ctx context.Context, objects []Object) (news []int, er
 	}
 	var keep []Mark
 	for i, o := range objects {
+		if !looked(records, place, o) || o.fault() != nil {
+			continue // it is not news, and nothing later is compared with it
+		}
 		known, state := o.CreatedAt, ""
 		if at := slices.IndexFunc(marks, func(m Mark) bool { return m.UID == o.UID && m.Event == o.mark() }); at >= 0 {
 			known, state = marks[at].SeenAt, marks[at].State
@@ -133,17 +143,30 @@ func lookedFor(records []Record, watched []Watched, p Place, o Object, at time.T
 	})
 }
 
-// Happened stores what has happened to objects in the cluster of the agent of the context. What is known already starts nothing.
+// looked reports whether a trigger is for an object, but for its filter: an agent looks at nothing else.
+func looked(records []Record, p Place, o Object) bool {
+	return slices.ContainsFunc(records, func(r Record) bool {
+		_, ok := watchIn(r, p)
+		return ok && concerns(*r.Spec.Kubernetes, o) == ""
+	})
+}
+
+// Happened stores what has happened to objects in the cluster of the agent of the context. What is known already starts nothing. What no
+// trigger is for, or is no object, is left out: it keeps nothing else from being stored.
 func (s *Service) Happened(ctx context.Context, objects []Object) error {
-	place, _, err := s.placed(ctx, objects)
+	place, records, err := s.placed(ctx, objects)
 	if err != nil {
 		return err
 	}
 	events, marks := make([]Event, 0, len(objects)), make([]Mark, 0, len(objects))
 	for _, o := range objects {
+		if !looked(records, place, o) {
+			continue // the agent has an older list, or makes it up
+		}
 		e, err := o.event()
 		if err != nil {
-			return err
+			s.log.WarnContext(ctx, "what happened to an object is not stored", "cluster", place.Name, "organization", place.Organization, "error", err)
+			continue
 		}
 		e.Organization = place.Organization
 		events = append(events, e)

@@ -80,6 +80,14 @@ func (o Object) mark() string {
 	return o.Event
 }
 
+// fault says why an object cannot be stored, nil when it can.
+func (o Object) fault() error {
+	if len(o.subject()) > maxBytes || len(o.State) > maxKey || o.UID == "" || len(o.UID) > maxKey || o.Event == "" || len(o.mark()) > maxKey {
+		return fault.New(fault.Invalid, "the name, the uid or the state of an object is missing or too long")
+	}
+	return nil
+}
+
 // event makes the event. The same state of the same object is the same event, however often it is told; a revision that is rolled out again
 // later is another one, as the object has changed meanwhile.
 func (o Object) event() (Event, error) {
@@ -87,8 +95,8 @@ func (o Object) event() (Event, error) {
 	if o.Event == RolledOut {
 		key += " generation " + strconv.FormatInt(o.Generation, 10)
 	}
-	if len(o.subject()) > maxBytes || len(o.State) > maxKey || o.UID == "" || len(o.UID) > maxKey || o.Event == "" {
-		return Event{}, fault.New(fault.Invalid, "the name, the uid or the state of an object is missing or too long")
+	if err := o.fault(); err != nil {
+		return Event{}, err
 	}
 	data, err := json.Marshal(o)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,8 +89,10 @@ type Work interface {
 
 // Waits is what is not started at once. It runs as system.
 type Waits interface {
-	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
+	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended, or wait for longer.
 	BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error
+	// ConnectedSince returns since when the agent of a cluster is connected; zero for one that is away. NotFound for no cluster.
+	ConnectedSince(ctx context.Context, cluster uuid.UUID) (time.Time, error)
 	// Probing returns the organizations that have reactions which wait for probes.
 	Probing(ctx context.Context) ([]tenant.ID, error)
 	// NextReaction returns when the first reaction is due that nobody is starting; zero when there is none.
@@ -122,7 +125,7 @@ type Bus interface {
 	Publish(ctx context.Context, topic string)
 }
 
-// Service receives and judges events. It holds no state but how much was refused lately.
+// Service receives and judges events. It holds no state but how much was refused lately, and when it has reminded agents last.
 type Service struct {
 	store   Store
 	start   Starter
@@ -131,6 +134,8 @@ type Service struct {
 	log     *slog.Logger
 	now     func() time.Time
 	tries   *tries
+
+	reminded atomic.Int64 // Unix time in nanoseconds
 	// Pushed is called for every push that a receiver has taken, before triggers look at it; nil for nobody.
 	Pushed func(ctx context.Context, org tenant.ID, p forge.Push)
 }
@@ -256,17 +261,6 @@ func (s *Service) Next(ctx context.Context, most time.Duration) time.Duration {
 		return most
 	}
 	return min(most, max(0, due.Sub(s.now())))
-}
-
-// remind tells agents again that they have something to try: a hint may have been lost.
-func (s *Service) remind(ctx context.Context) {
-	orgs, err := s.store.Probing(ctx)
-	if err != nil {
-		s.log.WarnContext(ctx, "agents not reminded of probes", "error", err)
-	}
-	for _, org := range orgs {
-		s.bus.Publish(ctx, WatchTopic(org))
-	}
 }
 
 func (s *Service) look(ctx context.Context) (n int, faults error) {
@@ -399,7 +393,7 @@ func (s *Service) fire(ctx context.Context, c Claim) error {
 	case t.Spec.Suspend:
 		return s.finish(ctx, c, Failed, "the trigger was suspended meanwhile")
 	case r.State == Probing:
-		return s.finish(ctx, c, Failed, fmt.Sprintf("the agent of the cluster %s has not said in time how the probes ended", c.Event.Source))
+		return s.overdue(ctx, c)
 	case r.State == Waiting && len(probes(t.Spec)) > 0:
 		if err := s.store.BeginProbes(ctx, r.ID, s.now().UTC().Add(allowance(probes(t.Spec)))); err != nil {
 			return fmt.Errorf("begin probes of trigger %s: %w", t.Name, err)
@@ -459,27 +453,6 @@ func startedAs(kind string) string {
 		return "kubernetes-event"
 	}
 	return kind
-}
-
-// Forget removes events from long ago, and what is known of objects that are gone.
-func (s *Service) Forget(ctx context.Context) error {
-	const some = 1000
-	for _, of := range []struct {
-		what  string
-		keep  time.Duration
-		sweep func(ctx context.Context, before time.Time, limit int) (int, error)
-	}{{"events", keepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
-		for ctx.Err() == nil {
-			n, err := of.sweep(tenant.System(ctx), s.now().Add(-of.keep), some)
-			if err != nil {
-				return fmt.Errorf("remove old %s: %w", of.what, err)
-			}
-			if n < some {
-				break
-			}
-		}
-	}
-	return nil
 }
 
 // List returns triggers by name.

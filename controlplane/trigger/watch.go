@@ -107,15 +107,16 @@ func watchIn(r Record, p Place) (Watch, bool) {
 	return w, true
 }
 
-// watchesIn returns what the agent of a place looks at, in the order of the triggers' names.
-func watchesIn(records []Record, p Place) []Watch {
-	var out []Watch
+// watchesIn returns what the agent of a place looks at, in the order of the triggers' names, and what it would look at if there were no
+// limit.
+func watchesIn(records []Record, p Place) (out, beyond []Watch) {
 	for _, r := range records {
-		if w, ok := watchIn(r, p); ok && len(out) < MaxWatches {
+		if w, ok := watchIn(r, p); ok {
 			out = append(out, w)
 		}
 	}
-	return out
+	most := min(len(out), MaxWatches)
+	return out[:most:most], out[most:]
 }
 
 func digestOf(watches []Watch) string {

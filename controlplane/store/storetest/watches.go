@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +81,8 @@ func watches() map[string]func(t *testing.T, f *fixture) {
 		"Keep":       keptWatches,
 		"Marks":      keptMarks,
 		"Superseded": superseded,
+		"Orders":     judgedInOrders,
+		"Shares":     sharedClaims,
 		"Probes":     probed,
 		"Stamps":     stamped,
 	}
@@ -178,6 +182,97 @@ func superseded(t *testing.T, f *fixture) {
 	}
 }
 
+// judgedInOrders: of two events about the same the later one stays, in whichever order, and by whomever, they are judged.
+func judgedInOrders(t *testing.T, f *fixture) {
+	r := f.rolledOut(t, "on-rollout", time.Minute)
+	sys := tenant.System(t.Context())
+	pair := func(about string) []trigger.Event {
+		t.Helper()
+		for _, key := range []string{"1", "2"} {
+			e := trigger.Event{Organization: f.member.Organization, Kind: trigger.Kube, Key: about + key, Data: []byte(`{}`)}
+			if _, err := f.AddEvents(f.as(t), []trigger.Event{e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := f.ClaimEvents(sys, 10, lease)
+		if err != nil || len(list) != 2 {
+			t.Fatal(list, err)
+		}
+		for i := range list {
+			list[i].Reactions = []trigger.Reaction{{Event: list[i].ID, Trigger: r.ID, State: trigger.Waiting, Due: f.now, About: about}}
+		}
+		return list
+	}
+	want := []trigger.State{trigger.Waiting, trigger.Superseded}
+	judge := func(list ...trigger.Event) {
+		t.Helper()
+		for _, e := range list {
+			if err := f.Judge(sys, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := f.states(t); len(got) < 2 || !slices.Equal(got[:2], want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	first := pair("in order")
+	judge(first[0], first[1])
+	second := pair("the other way")
+	judge(second[1], second[0])
+	for i := range 5 {
+		list := pair(fmt.Sprint("at once", i))
+		var both sync.WaitGroup
+		for _, e := range list {
+			both.Go(func() {
+				if err := f.Judge(sys, e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		judge()
+	}
+}
+
+// sharedClaims: an organization in which much happens keeps no other one waiting.
+func sharedClaims(t *testing.T, f *fixture) {
+	sys := tenant.System(t.Context())
+	happen := func(n int, r trigger.Record) {
+		t.Helper()
+		var list []trigger.Event
+		for i := range n {
+			list = append(list, trigger.Event{Organization: f.member.Organization, Kind: trigger.Kube, Key: fmt.Sprint(r.ID, i), Data: []byte(`{}`)})
+		}
+		if _, err := f.AddEvents(f.as(t), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy := f.rolledOut(t, "busy", 0)
+	happen(12, busy)
+	first := f.member.Organization
+	f.tenant(t, "other")
+	lone := f.rolledOut(t, "lone", 0)
+	happen(1, lone)
+	list, err := f.ClaimEvents(sys, 4, lease)
+	if err != nil || len(list) != 4 || list[0].Organization == first {
+		t.Fatalf("the other waits, or what it leaves is for nobody: %+v, %v", list, err)
+	}
+	for _, e := range list {
+		r := busy
+		if e.Organization != first {
+			r = lone
+		}
+		e.Reactions = []trigger.Reaction{{Event: e.ID, Trigger: r.ID, State: trigger.Waiting, Due: f.now}}
+		if err := f.Judge(sys, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claims, err := f.ClaimReactions(sys, 3, lease)
+	if err != nil || len(claims) != 3 || claims[0].Trigger.ID != lone.ID || claims[1].Trigger.ID != busy.ID {
+		t.Errorf("%+v, %v", claims, err)
+	}
+}
+
 func probed(t *testing.T, f *fixture) {
 	r := f.rolledOut(t, "on-rollout", 0, document.Probe{TCP: &document.TCPProbe{Service: "shop", Port: 80}})
 	sys, agent := tenant.System(t.Context()), f.agent(t, f.cluster)
@@ -234,6 +329,22 @@ func probed(t *testing.T, f *fixture) {
 	}
 	if list := f.events(t, trigger.Filter{}); list[0].Reactions[0].State != trigger.Failed || list[0].Reactions[0].Reason != "it answers 503" {
 		t.Errorf("%+v", list[0])
+	}
+
+	if at, err := f.ConnectedSince(sys, uuid.New()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("%v, %v", at, err)
+	}
+	if at, err := f.ConnectedSince(sys, other.ID); err != nil || !at.IsZero() {
+		t.Errorf("an agent that never came: %v, %v", at, err)
+	}
+	long := begin("longer")
+	f.now = f.now.Add(2 * time.Minute)
+	if err := f.BeginProbes(sys, long.Reaction.ID, f.now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	here(agent, 1)
+	if err := f.FinishProbes(agent, long.Reaction.ID, false, "no"); err != nil {
+		t.Fatal(err)
 	}
 
 	begin("3")

@@ -126,6 +126,8 @@ func (r *reader) afterKubernetes(at node, e *document.KubernetesEvent) {
 		r.fault(given("condition"), "means nothing to the event %s", e.Event)
 	case e.Event == "rolled-out" && !slices.Contains([]string{"deployments", "statefulsets", "daemonsets"}, strings.TrimSuffix(e.Resource, ".apps")):
 		r.fault(given("event"), "rolled-out is known of deployments, statefulsets and daemonsets alone; wait for a condition of %s", e.Resource)
+	case e.Event == "updated" && slices.Contains(restless(), e.Resource):
+		r.fault(given("event"), "updated means nothing to %s: Kubernetes writes their status all the time, and does not count what people change; wait for a condition", e.Resource)
 	case e.Event == "deleted" && slices.ContainsFunc(e.Probes, func(p document.Probe) bool { return p.Condition != nil }):
 		r.fault(given("probes"), "cannot look at a condition of an object that was deleted")
 	}
@@ -133,6 +135,11 @@ func (r *reader) afterKubernetes(at node, e *document.KubernetesEvent) {
 		r.fault(given("environment"), "cluster and environment exclude each other: an environment is in a cluster")
 	}
 	r.notEmpty(at, "selector", len(e.Selector))
+}
+
+// restless are resources whose objects have a status, and no generation by which a change of what is wanted of them is told from one of that.
+func restless() []string {
+	return []string{"endpoints", "events", "namespaces", "nodes", "persistentvolumeclaims", "persistentvolumes", "resourcequotas", "services"}
 }
 
 // ruleIDs demands that rules can be told apart: waivers name them.

@@ -32,6 +32,7 @@ func TestRead_Faults(t *testing.T) {
 		"KubernetesBare":   {"{triggers: [{kubernetes: {resource: certificates, event: created}}], " + ok + "}", "spec.triggers[0].kubernetes.resource", "plural and group", "a group that nobody can guess"},
 		"KubernetesSecret": {"{triggers: [{kubernetes: {resource: secrets, event: updated}}], " + ok + "}", "spec.triggers[0].kubernetes.resource", "never reads", "no secret is looked at"},
 		"KubernetesRolled": {"{triggers: [{kubernetes: {resource: pods, event: rolled-out}}], " + ok + "}", "spec.triggers[0].kubernetes.event", "deployments, statefulsets and daemonsets", "what never rolls out"},
+		"KubernetesNodes":  {"{triggers: [{kubernetes: {resource: nodes, event: updated}}], " + ok + "}", "spec.triggers[0].kubernetes.event", "all the time", "every heartbeat would be an update"},
 		"KubernetesWhich":  {"{triggers: [{kubernetes: {resource: pods, event: condition}}], " + ok + "}", "spec.triggers[0].kubernetes.condition", "is missing", "which condition?"},
 		"KubernetesOther":  {"{triggers: [{kubernetes: {resource: pods, event: created, condition: {type: Ready}}}], " + ok + "}", "spec.triggers[0].kubernetes.condition", "means nothing", "it would be ignored"},
 		"KubernetesPlace":  {"{triggers: [{kubernetes: {resource: pods, event: created, cluster: a, environment: b}}], " + ok + "}", "spec.triggers[0].kubernetes.environment", "exclude each other", "one place"},
