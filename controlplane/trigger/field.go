@@ -13,7 +13,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
-	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 // maxReported is how many objects an agent tells of at once.
@@ -200,9 +199,6 @@ func (s *Service) placed(ctx context.Context, objects []Object) (Place, []Record
 	}
 	for i := range objects {
 		o := &objects[i]
-		if wrong := rule.Of("resource")(o.Resource); wrong != "" || o.Event == "" || o.UID == "" {
-			return place, nil, fault.New(fault.Invalid, "an object has no resource, event or uid that there is: %s", wrong)
-		}
 		o.Cluster, o.ClusterID, o.Resource = place.Name, place.ID, Plain(o.Resource)
 		for _, e := range place.Environments {
 			o.Places = append(o.Places, e.Name)

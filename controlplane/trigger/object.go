@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 // What happens to objects of a cluster, in the words of the language.
@@ -84,6 +85,9 @@ func (o Object) mark() string {
 func (o Object) fault() error {
 	if len(o.subject()) > maxBytes || len(o.State) > maxKey || o.UID == "" || len(o.UID) > maxKey || o.Event == "" || len(o.mark()) > maxKey {
 		return fault.New(fault.Invalid, "the name, the uid or the state of an object is missing or too long")
+	}
+	if wrong := rule.Of("resource")(o.Resource); wrong != "" {
+		return fault.New(fault.Invalid, "an object has no resource that there is: %s", wrong)
 	}
 	return nil
 }
