@@ -24,7 +24,7 @@ func Shared() map[string]string {
 		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
 		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
-		"Notice": "for the control plane alone",
+		"Notice": "for the control plane alone", "WatchMark": "for the control plane alone",
 	}
 }
 
@@ -51,7 +51,7 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event"
+	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event" || table == "TriggerWatch"
 }
 
 // confine narrows what a viewer sees to the own teams, in an organization that wants that.
@@ -82,6 +82,9 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
 		})
 		return privacy.Skip
+	case *db.TriggerWatchQuery:
+		q.Where(func(s *sql.Selector) { s.Where(sql.In(s.C("trigger_id"), ownedIn(v, "triggers", "id"))) })
+		return privacy.Skip
 	case *db.EventQuery:
 		q.Where(func(s *sql.Selector) { s.Where(heard(v, s)) })
 		return privacy.Skip
@@ -103,9 +106,12 @@ func (confined) EvalMutation(ctx context.Context, m ent.Mutation) error {
 }
 
 // owned selects the names of what the viewer's teams own in a table.
-func owned(v tenant.Viewer, table string) *sql.Selector {
+func owned(v tenant.Viewer, table string) *sql.Selector { return ownedIn(v, table, "name") }
+
+// ownedIn selects a column of what the viewer's teams own in a table.
+func ownedIn(v tenant.Viewer, table, column string) *sql.Selector {
 	t := sql.Table(table)
-	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teamsOf(v)...)))
+	return sql.Select(t.C(column)).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teamsOf(v)...)))
 }
 
 // teamsOf are the viewer's teams as arguments of a statement.
