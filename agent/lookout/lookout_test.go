@@ -145,10 +145,11 @@ func (c *cluster) put(resource string, o *kube.Object) {
 	}
 }
 
-func (c *cluster) remove(resource, namespace, name string) {
+// remove deletes an object of the namespace shop.
+func (c *cluster) remove(resource, name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := resource + "/" + namespace + "/"
+	at := resource + "/shop/"
 	o := c.objects[at+name]
 	delete(c.objects, at+name)
 	for _, w := range c.watchers[at] {
@@ -366,8 +367,8 @@ func TestLookout_Lost(t *testing.T) {
 		c.put("configmaps", object("a"))
 	}
 	next(t, p.objects, "updated configmaps shop/a 7")
-	c.remove("configmaps", "shop", "a")
-	c.remove("configmaps", "shop", "b")
+	c.remove("configmaps", "a")
+	c.remove("configmaps", "b")
 	next(t, p.objects, "deleted configmaps shop/b")
 	nothing(t, p.objects, "nobody asked")
 	if c.full["configmaps"] {
@@ -500,13 +501,13 @@ func TestLookout_Labels(t *testing.T) {
 	c.put("deployments", deployment("shop", "1", 1))
 	c.put("deployments", labelled("shop", "1", 1))
 	c.put("deployments", deployment("shop", "1", 1))
-	c.remove("deployments", "shop", "shop")
+	c.remove("deployments", "shop")
 	c.put("deployments", labelled("last", "1", 1))
 	next(t, p.objects, "created deployments shop/last")
 	next(t, p.objects, "rolled_out deployments shop/last 1")
 	c.put("deployments", labelled("last", "2", 2))
 	next(t, p.objects, "rolled_out deployments shop/last 2")
-	c.remove("deployments", "shop", "last")
+	c.remove("deployments", "last")
 	next(t, p.objects, "deleted deployments shop/last")
 }
 

@@ -103,10 +103,10 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	service, s := f.notifying(time.Second, here())
 	apply := func(spec string, created, changed bool) notify.Webhook {
 		t.Helper()
-		doc, source := hookDocument(t, spec)
+		doc, source := hookDocument(t, slackSpec)
 		w, c, d, err := f.ApplyWebhook(f.as(t), "chat", doc.Digest, "", notify.Bring(doc, source))
 		if err != nil || c != created || d != changed {
-			t.Fatalf("%s: created %t, changed %t, %v", spec, c, d, err)
+			t.Fatalf("%s: created %t, changed %t, %v", slackSpec, c, d, err)
 		}
 		return w
 	}
@@ -118,11 +118,10 @@ func webhookDocuments(t *testing.T, f *fixture) {
 			t.Errorf("%s: told %d times, want %d", reason, n, want)
 		}
 	}
-	const spec = "format: slack, events: [execution.failed]"
-	if w := apply(spec, true, true); w.Revision != 1 || w.Address != "" || w.Listens() {
+	if w := apply(slackSpec, true, true); w.Revision != 1 || w.Address != "" || w.Listens() {
 		t.Errorf("%+v", w)
 	}
-	apply(spec, false, false)
+	apply(slackSpec, false, false)
 	told(0, "nobody has set its address")
 	if _, err := service.Test(f.as(t), "chat"); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a test without an address: %v", err)
@@ -134,7 +133,7 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	if _, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "chat", Events: []notify.Event{notify.Fixed}}}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("what its document says is changed by hand: %v", err)
 	}
-	if w := apply(spec+", suspend: true", false, true); w.Revision != 2 || !w.Suspended {
+	if w := apply(slackSpec+", suspend: true", false, true); w.Revision != 2 || !w.Suspended {
 		t.Errorf("%+v", w)
 	}
 	told(1, "its document suspends it")
@@ -146,12 +145,12 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	}
 	set := notify.Secrets{URL: r.URL + "/T/B/secret", Tokens: []string{"hidden"}}
 	kept(set, "the document changes")
-	f.removed(t, spec)
+	f.removed(t)
 	told(1, "its document is gone")
 	if _, err := f.Webhook(f.as(t), "chat"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("its document is gone: %v", err)
 	}
-	apply(spec, true, true)
+	apply(slackSpec, true, true)
 	kept(set, "the document comes back")
 	told(2, "the document comes back")
 	apply("format: standard, url: '"+r.URL+"/hook', events: [execution.failed]", false, true)
@@ -161,15 +160,15 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	if _, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "chat"}, URL: r.URL + "/other"}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("an address that the document says: %v", err)
 	}
-	f.removed(t, spec)
+	f.removed(t)
 	if w, secret, created, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "chat"}, URL: r.URL}); err != nil || !created || secret == "" || w.Digest != "" || !cmp.Equal(w.Events, notify.Usual()) {
 		t.Errorf("made by hand after its document has gone: %+v, %v", w, err)
 	}
-	f.removed(t, spec)
+	f.removed(t)
 	if _, err := f.SweepNotices(tenant.System(t.Context()), f.now.Add(time.Hour), 100); err != nil {
 		t.Fatal(err)
 	}
-	apply(spec, true, true)
+	apply(slackSpec, true, true)
 	kept(notify.Secrets{}, "long after")
 }
 
@@ -215,8 +214,7 @@ func webhookAnother(t *testing.T, f *fixture) {
 	if _, err := service.Pause(f.as(t), "chat", true); err != nil {
 		t.Fatal(err)
 	}
-	const spec = "format: slack, events: [execution.failed]"
-	f.removed(t, spec)
+	f.removed(t)
 	if err := set(notify.Slack, next.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -229,10 +227,13 @@ func webhookAnother(t *testing.T, f *fixture) {
 	gone("it was made anew")
 }
 
+// slackSpec is a webhook as its document has it.
+const slackSpec = "format: slack, events: [execution.failed]"
+
 // removed has a repository bring the document of the webhook and lose it.
-func (f *fixture) removed(t *testing.T, spec string) {
+func (f *fixture) removed(t *testing.T) {
 	t.Helper()
-	doc, source := hookDocument(t, spec)
+	doc, source := hookDocument(t, slackSpec)
 	claim, err := f.SeeClaim(f.as(t), origin.Claim{
 		Origin: f.in("tests"), Kind: document.WebhookKind, Name: "chat", UID: "u", Generation: 1, Source: source, Digest: doc.Digest, Adopt: true,
 	})

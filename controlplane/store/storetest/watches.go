@@ -185,7 +185,6 @@ func superseded(t *testing.T, f *fixture) {
 // judgedInOrders: of two events about the same the later one stays, in whichever order, and by whomever, they are judged.
 func judgedInOrders(t *testing.T, f *fixture) {
 	r := f.rolledOut(t, "on-rollout", time.Minute)
-	sys := tenant.System(t.Context())
 	pair := func(about string) []trigger.Event {
 		t.Helper()
 		for _, key := range []string{"1", "2"} {
@@ -194,7 +193,7 @@ func judgedInOrders(t *testing.T, f *fixture) {
 				t.Fatal(err)
 			}
 		}
-		list, err := f.ClaimEvents(sys, 10, lease)
+		list, err := f.ClaimEvents(tenant.System(t.Context()), 10, lease)
 		if err != nil || len(list) != 2 {
 			t.Fatal(list, err)
 		}
@@ -207,7 +206,7 @@ func judgedInOrders(t *testing.T, f *fixture) {
 	judge := func(list ...trigger.Event) {
 		t.Helper()
 		for _, e := range list {
-			if err := f.Judge(sys, e); err != nil {
+			if err := f.Judge(tenant.System(t.Context()), e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -224,7 +223,7 @@ func judgedInOrders(t *testing.T, f *fixture) {
 		var both sync.WaitGroup
 		for _, e := range list {
 			both.Go(func() {
-				if err := f.Judge(sys, e); err != nil {
+				if err := f.Judge(tenant.System(t.Context()), e); err != nil {
 					t.Error(err)
 				}
 			})
@@ -236,7 +235,6 @@ func judgedInOrders(t *testing.T, f *fixture) {
 
 // sharedClaims: an organization in which much happens keeps no other one waiting.
 func sharedClaims(t *testing.T, f *fixture) {
-	sys := tenant.System(t.Context())
 	happen := func(n int, r trigger.Record) {
 		t.Helper()
 		var list []trigger.Event
@@ -253,7 +251,7 @@ func sharedClaims(t *testing.T, f *fixture) {
 	f.tenant(t, "other")
 	lone := f.rolledOut(t, "lone", 0)
 	happen(1, lone)
-	list, err := f.ClaimEvents(sys, 4, lease)
+	list, err := f.ClaimEvents(tenant.System(t.Context()), 4, lease)
 	if err != nil || len(list) != 4 || list[0].Organization == first {
 		t.Fatalf("the other waits, or what it leaves is for nobody: %+v, %v", list, err)
 	}
@@ -263,11 +261,11 @@ func sharedClaims(t *testing.T, f *fixture) {
 			r = lone
 		}
 		e.Reactions = []trigger.Reaction{{Event: e.ID, Trigger: r.ID, State: trigger.Waiting, Due: f.now}}
-		if err := f.Judge(sys, e); err != nil {
+		if err := f.Judge(tenant.System(t.Context()), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	claims, err := f.ClaimReactions(sys, 3, lease)
+	claims, err := f.ClaimReactions(tenant.System(t.Context()), 3, lease)
 	if err != nil || len(claims) != 3 || claims[0].Trigger.ID != lone.ID || claims[1].Trigger.ID != busy.ID {
 		t.Errorf("%+v, %v", claims, err)
 	}
@@ -275,16 +273,15 @@ func sharedClaims(t *testing.T, f *fixture) {
 
 func probed(t *testing.T, f *fixture) {
 	r := f.rolledOut(t, "on-rollout", 0, document.Probe{TCP: &document.TCPProbe{Service: "shop", Port: 80}})
-	sys, agent := tenant.System(t.Context()), f.agent(t, f.cluster)
 	other, _ := f.enroll(t, "pier", "production")
 	begin := func(key string) trigger.Claim {
 		t.Helper()
 		f.happened(t, key, r, "") //nolint:contextcheck // of the test
-		claims, err := f.ClaimReactions(sys, 10, lease)
+		claims, err := f.ClaimReactions(tenant.System(t.Context()), 10, lease)
 		if err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Waiting {
 			t.Fatalf("%+v, %v", claims, err)
 		}
-		if err := f.BeginProbes(sys, claims[0].Reaction.ID, f.now.Add(time.Minute)); err != nil {
+		if err := f.BeginProbes(tenant.System(t.Context()), claims[0].Reaction.ID, f.now.Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		return claims[0]
@@ -298,10 +295,10 @@ func probed(t *testing.T, f *fixture) {
 	c := begin("1")
 	here(agent, 1)
 	here(f.agent(t, other), 0)
-	if orgs, err := f.Probing(sys); err != nil || len(orgs) != 1 || orgs[0] != f.member.Organization {
+	if orgs, err := f.Probing(tenant.System(t.Context())); err != nil || len(orgs) != 1 || orgs[0] != f.member.Organization {
 		t.Errorf("%v, %v", orgs, err)
 	}
-	if claims, err := f.ClaimReactions(sys, 10, lease); err != nil || len(claims) != 0 {
+	if claims, err := f.ClaimReactions(tenant.System(t.Context()), 10, lease); err != nil || len(claims) != 0 {
 		t.Errorf("it is started before its probes have succeeded: %+v, %v", claims, err)
 	}
 	if err := f.FinishProbes(f.agent(t, other), c.Reaction.ID, true, ""); !fault.Is(err, fault.NotFound) {
@@ -314,12 +311,12 @@ func probed(t *testing.T, f *fixture) {
 		}
 	}
 	here(agent, 0)
-	claims, err := f.ClaimReactions(sys, 10, lease)
+	claims, err := f.ClaimReactions(tenant.System(t.Context()), 10, lease)
 	if err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Ready || claims[0].Reaction.Cluster != f.cluster.ID {
 		t.Fatalf("%+v, %v", claims, err)
 	}
 	claims[0].Reaction.State = trigger.Started
-	if err := f.FinishReaction(sys, claims[0].Reaction); err != nil {
+	if err := f.FinishReaction(tenant.System(t.Context()), claims[0].Reaction); err != nil {
 		t.Fatal(err)
 	}
 
@@ -331,15 +328,15 @@ func probed(t *testing.T, f *fixture) {
 		t.Errorf("%+v", list[0])
 	}
 
-	if at, err := f.ConnectedSince(sys, uuid.New()); !fault.Is(err, fault.NotFound) {
+	if at, err := f.ConnectedSince(tenant.System(t.Context()), uuid.New()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("%v, %v", at, err)
 	}
-	if at, err := f.ConnectedSince(sys, other.ID); err != nil || !at.IsZero() {
+	if at, err := f.ConnectedSince(tenant.System(t.Context()), other.ID); err != nil || !at.IsZero() {
 		t.Errorf("an agent that never came: %v, %v", at, err)
 	}
 	long := begin("longer")
 	f.now = f.now.Add(2 * time.Minute)
-	if err := f.BeginProbes(sys, long.Reaction.ID, f.now.Add(time.Minute)); err != nil {
+	if err := f.BeginProbes(tenant.System(t.Context()), long.Reaction.ID, f.now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	here(agent, 1)
@@ -350,17 +347,16 @@ func probed(t *testing.T, f *fixture) {
 	begin("3")
 	f.now = f.now.Add(2 * time.Minute) // nobody has said anything
 	here(agent, 0)
-	if claims, err := f.ClaimReactions(sys, 10, lease); err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Probing {
+	if claims, err := f.ClaimReactions(tenant.System(t.Context()), 10, lease); err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Probing {
 		t.Errorf("%+v, %v", claims, err)
 	}
 }
 
 func stamped(t *testing.T, f *fixture) {
-	sys := tenant.System(t.Context())
 	last := ""
 	stamp := func(what string, changes bool) {
 		t.Helper()
-		got, err := f.WatchStamps(sys, []tenant.ID{f.member.Organization, uuid.New()})
+		got, err := f.WatchStamps(tenant.System(t.Context()), []tenant.ID{f.member.Organization, uuid.New()})
 		if err != nil || len(got) > 1 {
 			t.Fatalf("%v, %v", got, err)
 		}
