@@ -103,10 +103,10 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	service, s := f.notifying(time.Second, here())
 	apply := func(spec string, created, changed bool) notify.Webhook {
 		t.Helper()
-		doc, source := hookDocument(t, slackSpec)
+		doc, source := hookDocument(t, spec)
 		w, c, d, err := f.ApplyWebhook(f.as(t), "chat", doc.Digest, "", notify.Bring(doc, source))
 		if err != nil || c != created || d != changed {
-			t.Fatalf("%s: created %t, changed %t, %v", slackSpec, c, d, err)
+			t.Fatalf("%s: created %t, changed %t, %v", spec, c, d, err)
 		}
 		return w
 	}

@@ -273,10 +273,11 @@ func sharedClaims(t *testing.T, f *fixture) {
 
 func probed(t *testing.T, f *fixture) {
 	r := f.rolledOut(t, "on-rollout", 0, document.Probe{TCP: &document.TCPProbe{Service: "shop", Port: 80}})
+	agent := f.agent(t, f.cluster)
 	other, _ := f.enroll(t, "pier", "production")
 	begin := func(key string) trigger.Claim {
 		t.Helper()
-		f.happened(t, key, r, "") //nolint:contextcheck // of the test
+		f.happened(t, key, r, "")
 		claims, err := f.ClaimReactions(tenant.System(t.Context()), 10, lease)
 		if err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Waiting {
 			t.Fatalf("%+v, %v", claims, err)
