@@ -64,7 +64,7 @@ type Repositories interface {
 	RemoveRepository(ctx context.Context, r origin.Repository) error
 	// LeaseRepository takes a repository for one reader; ok is false while another one has it.
 	LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Duration) (ok bool, err error)
-	// RenewRepository keeps a repository for whoever reads it.
+	// RenewRepository keeps a repository for whoever reads it; fault.Conflict once the lease is over.
 	RenewRepository(ctx context.Context, id uuid.UUID, lease time.Duration) error
 	// DueRepositories takes repositories that are to be read, of all organizations, at most limit, and so that about each of an organization
 	// are being read at once by all replicas; those of the organization that has waited longest first. It runs as system.

@@ -69,18 +69,26 @@ func (m *Mirror) due(ctx context.Context, limit int) ([]origin.Repository, error
 	return due, nil
 }
 
+// errLost is the end of reading a repository that may be another reader's by now, such as after this replica stood still.
+var errLost = errors.New("the lease is over")
+
 // read brings the documents of a repository into the catalog, and stores what came of it. The repository is the caller's for as long as it
 // takes.
 func (m *Mirror) read(ctx context.Context, r origin.Repository) error {
-	limited, cancel := context.WithTimeout(ctx, m.limit)
+	held, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	limited, cancel := context.WithTimeout(held, m.limit)
 	defer cancel()
-	kept := m.keep(limited, r.ID)
+	kept := m.keep(limited, r.ID, lose)
 	look, err := m.look(limited, r)
 	late := limited.Err() != nil
 	cancel()
 	kept()
 	if ctx.Err() != nil {
 		return ctx.Err() //nolint:wrapcheck // the lease ends by itself
+	}
+	if errors.Is(context.Cause(held), errLost) {
+		return fmt.Errorf("read repository %s: %w", r.Name, errLost) // what came of it is for whoever has it now
 	}
 	if late && err != nil {
 		err = fault.New(fault.Unavailable, "reading it took longer than %s", m.limit).
@@ -104,7 +112,7 @@ func (m *Mirror) read(ctx context.Context, r origin.Repository) error {
 }
 
 // keep renews the lease on a repository until the context ends. The function returns when that is over.
-func (m *Mirror) keep(ctx context.Context, id uuid.UUID) func() {
+func (m *Mirror) keep(ctx context.Context, id uuid.UUID, lose context.CancelCauseFunc) func() {
 	var over sync.WaitGroup
 	over.Go(func() {
 		ticker := time.NewTicker(renew)
@@ -114,7 +122,12 @@ func (m *Mirror) keep(ctx context.Context, id uuid.UUID) func() {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				if err := m.store.RenewRepository(ctx, id, lease); err != nil && ctx.Err() == nil {
+				err := m.store.RenewRepository(ctx, id, lease)
+				switch {
+				case fault.Is(err, fault.Conflict):
+					lose(errLost)
+					return
+				case err != nil && ctx.Err() == nil:
 					m.log.WarnContext(ctx, "lease not renewed", "repository", id, "error", err)
 				}
 			}

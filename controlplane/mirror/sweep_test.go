@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/mirror"
 	"github.com/seatrial/seatrial/controlplane/mirror/git"
 	"github.com/seatrial/seatrial/controlplane/origin"
@@ -26,6 +28,7 @@ type shelf struct {
 	looks map[string]origin.Look
 	saved func(name string)
 	bad   string // whose look cannot be stored
+	lost  error  // what renewing a lease answers
 }
 
 func (s *shelf) DueRepositories(_ context.Context, limit, _ int, _ time.Duration) (out []origin.Repository, _ error) {
@@ -44,7 +47,7 @@ func (s *shelf) DueRepositories(_ context.Context, limit, _ int, _ time.Duration
 
 func (s *shelf) Credential(context.Context, origin.Repository) ([]byte, error) { return nil, nil }
 
-func (s *shelf) RenewRepository(context.Context, uuid.UUID, time.Duration) error { return nil }
+func (s *shelf) RenewRepository(context.Context, uuid.UUID, time.Duration) error { return s.lost }
 
 func (s *shelf) SaveLook(_ context.Context, r origin.Repository, l origin.Look) error {
 	s.mu.Lock()
@@ -98,6 +101,22 @@ func TestMirror_SlowRepository(t *testing.T) {
 			t.Errorf("%s: %+v", name, l)
 		}
 	}
+}
+
+// TestMirror_Lost: who has lost the lease of a repository stops reading it, and stores nothing of it: another reader has it.
+func TestMirror_Lost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{due: [][]string{{"slow"}}, lost: fault.New(fault.Conflict, "the lease is over")}
+		m := sweeper(s, servers{make(chan struct{})}, time.Hour)
+		begun := time.Now()
+		if err := m.SweepRepositories(t.Context()); err == nil || !strings.Contains(err.Error(), "the lease is over") {
+			t.Errorf("%v", err)
+		}
+		if len(s.looks) != 0 || time.Since(begun) > time.Minute {
+			t.Errorf("after %s it stores %+v", time.Since(begun), s.looks)
+		}
+	})
 }
 
 // TestMirror_NotStored: what cannot be stored of one repository keeps no others from being read.

@@ -155,14 +155,19 @@ func (s *Store) LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Du
 	return ok, err
 }
 
-// RenewRepository keeps a repository for whoever reads it. That a push has made it due meanwhile stays.
+// RenewRepository keeps a repository for whoever reads it; fault.Conflict once the lease is over, because it may be another's by then. That a
+// push has made it due meanwhile stays.
 func (s *Store) RenewRepository(ctx context.Context, id uuid.UUID, lease time.Duration) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		until := s.now().Add(lease)
-		if err := tx.Repository.Update().Where(repository.ID(id), repository.DueAtGT(s.now())).SetDueAt(until).Exec(ctx); err != nil {
+		now := s.now()
+		n, err := tx.Repository.Update().Where(repository.ID(id), repository.LeasedUntilGTE(now)).SetLeasedUntil(now.Add(lease)).Save(ctx)
+		if err != nil {
 			return err
 		}
-		return tx.Repository.Update().Where(repository.ID(id)).SetLeasedUntil(until).Exec(ctx)
+		if n == 0 {
+			return fault.New(fault.Conflict, "the lease of repository %s is over", id)
+		}
+		return tx.Repository.Update().Where(repository.ID(id), repository.DueAtGT(now)).SetDueAt(now.Add(lease)).Exec(ctx)
 	})
 }
 

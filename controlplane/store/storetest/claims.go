@@ -334,7 +334,8 @@ func manyRepositories(t *testing.T, f *fixture) {
 	if err := f.SaveLook(f.as(t), first[0], origin.Look{Commit: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	if next := take(1, "one is over"); next[0].Name != "c" {
+	next := take(1, "one is over")[0]
+	if next.Name != "c" {
 		t.Errorf("%v", next)
 	}
 	f.now = f.now.Add(50 * time.Second)
@@ -348,6 +349,9 @@ func manyRepositories(t *testing.T, f *fixture) {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(30 * time.Second)
+	if err := f.RenewRepository(f.as(t), next.ID, time.Minute); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a lease that is over is renewed: %v", err)
+	}
 	if lost := take(1, "the reader of c has died, that of b lives"); lost[0].Name != "c" && lost[0].Name != "d" {
 		t.Errorf("%v", lost)
 	}
