@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -29,10 +30,10 @@ func (s *Store) Names(ctx context.Context, id tenant.ID, teamID uuid.UUID) (org,
 }
 
 // takenFirst is what a name leads to that the viewer has not found and yet cannot make. Somebody was faster, who is found at the next try; but
-// what another team has is not found by who sees the own teams alone, however often that is tried.
+// what another team has is not found by who sees the own teams alone, however often that is tried: then this is the answer.
 func takenFirst(ctx context.Context, name string) error {
 	if v, _ := tenant.FromContext(ctx); v.Confined {
-		return fault.New(fault.Conflict, "the name %q is taken", name).WithField("name").
+		return fault.Wrap(fault.Conflict, database.ErrRetry, fmt.Sprintf("the name %q is taken", name)).WithField("name").
 			WithHint("Names are unique in the organization, whose teams do not see each other's. Choose another.")
 	}
 	return database.ErrRetry

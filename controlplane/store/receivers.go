@@ -36,7 +36,7 @@ func (s *Store) CreateReceiver(ctx context.Context, r record.Receiver, secret, t
 				WithHint("Choose another name: events on record name those that are gone.")
 		}
 		if database.Unique(err) {
-			return database.ErrRetry
+			return takenFirst(ctx, r.Name)
 		}
 		if err != nil {
 			return err

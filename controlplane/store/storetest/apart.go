@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,14 +12,16 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/notify"
+	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/trigger"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
 // apart is what teams hear of each other where an organization keeps them apart.
 func apart() map[string]func(t *testing.T, f *fixture) {
-	return map[string]func(t *testing.T, f *fixture){"Told": apartTold, "Events": apartEvents, "Started": apartStarted}
+	return map[string]func(t *testing.T, f *fixture){"Told": apartTold, "Events": apartEvents, "Started": apartStarted, "Faster": apartFaster}
 }
 
 // others returns a viewer who is in another team than the fixture's, in an organization that keeps its teams apart.
@@ -38,6 +42,28 @@ func (f *fixture) visible(t *testing.T, v tenant.Visibility) {
 	t.Helper()
 	if err := f.SetAccess(f.as(t), tenant.Access{BreakGlass: true, Visibility: v}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// apartFaster: who is confined to the own teams and applies the same twice at once is not told that the name is another's.
+func apartFaster(t *testing.T, f *fixture) {
+	other := tenant.WithViewer(t.Context(), f.others(t))
+	rec := schedule.Record{Name: "nightly", Digest: "d1", Source: "x", Spec: document.ScheduleSpec{Schedule: document.Schedule{Cron: "0 * * * *"}}}
+	var all sync.WaitGroup
+	var made atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			switch _, created, _, err := f.ApplySchedule(other, rec, ""); {
+			case err != nil:
+				t.Error(err)
+			case created:
+				made.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 {
+		t.Errorf("made %d times", made.Load())
 	}
 }
 
