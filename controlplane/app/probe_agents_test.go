@@ -99,9 +99,15 @@ func (w *world) probeAgents(t *testing.T, f *figures) {
 			t.Errorf("%s tells a foreign attempt from an absent one:\n%+v\n%+v", path(m), foreign, none)
 		}
 		refused := foreign.code != "" || strings.Contains(foreign.text, "refused:") // chunks of logs are answered one by one
-		if m.Name() != "Session" && !refused && strings.Contains(question, w.theirs["attempt"]) {
+		if m.Name() != "Session" && !ownObjects(m) && !refused && strings.Contains(question, w.theirs["attempt"]) {
 			t.Errorf("%s serves an attempt of another organization: %+v", path(m), foreign)
 		}
 		t.Logf("%s of another organization's attempt: %s %s", m.Name(), foreign.code, foreign.text)
 	}
+}
+
+// ownObjects tells calls whose objects are those of the caller's own cluster, whatever uids they have: one that makes no sense is left out, so
+// that the others are taken.
+func ownObjects(m protoreflect.MethodDescriptor) bool {
+	return m.Name() == "CompareObjects" || m.Name() == "ReportObjects"
 }
