@@ -85,11 +85,12 @@ func BenchmarkResults(b *testing.B) {
 		b.ReportMetric(cases/all[len(all)/2].Seconds(), strings.ReplaceAll(name, " ", "_")+"_cases/s")
 	}
 	const goal = 50_000
-	if rate := cases / slices.Min(took["into PostgreSQL"]).Seconds(); rate < goal {
-		b.Logf("goal of %d cases/s into PostgreSQL: missed, the best was %.0f", goal, rate)
-	} else {
-		b.Logf("goal of %d cases/s into PostgreSQL: met, the best was %.0f", goal, rate)
+	all := took["into PostgreSQL"]
+	verdict, rate := "met", cases/all[len(all)/2].Seconds()
+	if rate < goal {
+		verdict = "missed"
 	}
+	b.Logf("goal of %d cases/s into PostgreSQL: %s by the median, %.0f; the best was %.0f", goal, verdict, rate, cases/all[0].Seconds())
 	b.ReportMetric(float64(most)/(1<<20), "heap_MiB")
 	b.ReportMetric(float64(len(text))/(1<<20), "report_MiB")
 }
