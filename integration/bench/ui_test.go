@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/seatrial/seatrial/integration/harness"
@@ -125,9 +123,8 @@ func (m measured) met() bool {
 func measureUI(tb testing.TB, p *program, s *seeds, asked int) (out []measured) {
 	tb.Helper()
 	paint := painter(tb, p)
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "page\tp50\tp99\tHTML\tfirst paint\tbudget\t\n")
+	tb.Logf("%d clients at once; budgets: p99 %s, %d KiB, first paint %s", clients, serverBudget, sizeBudget>>10, paintBudget)
+	tb.Logf("%-36s %10s %10s %12s %12s  %s", "page", "p50", "p99", "HTML", "first paint", "budget")
 	missed := 0
 	for _, r := range uiRows(s) {
 		if r.why != "" || !strings.Contains(r.name, *uiOnly) {
@@ -140,17 +137,16 @@ func measureUI(tb testing.TB, p *program, s *seeds, asked int) (out []measured) 
 			missed++
 			verdict = "MISSED"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%.1f ms\t%.1f ms\t%.1f KiB\t%s\t%s\t\n", m.name, ms(m.half), ms(m.top), float64(m.bytes)/1024, cmp.Or(painted(m.paint), "-"), verdict)
+		tb.Logf("%-36s %7.1f ms %7.1f ms %8.1f KiB %12s  %s", m.name, ms(m.half), ms(m.top), float64(m.bytes)/1024, painted(m.paint), verdict)
 		out = append(out, m)
 	}
-	ok(tb, w.Flush())
-	tb.Logf("%d clients at once; budgets: p99 %s, %d KiB, first paint %s\n%s%d of %d pages miss a budget", clients, serverBudget, sizeBudget>>10, paintBudget, table.String(), missed, len(out))
+	tb.Logf("%d of %d pages miss a budget", missed, len(out))
 	return out
 }
 
 func painted(d time.Duration) string {
 	if d == 0 {
-		return ""
+		return "-"
 	}
 	return fmt.Sprintf("%.0f ms", ms(d))
 }

@@ -154,15 +154,23 @@ func painter(tb testing.TB, p *program) func(r row) time.Duration {
 	if _, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: p.url}); err != nil {
 		tb.Fatal(err)
 	}
+	once := func(r row) (at float64, err error) {
+		harness.Visit(ctx, tb, p.url+r.path)
+		if _, err = chromedp.Run(ctx, chromedp.Poll[bool](`performance.getEntriesByName("first-contentful-paint").length > 0`)); err != nil {
+			return 0, err
+		}
+		return chromedp.Run(ctx, chromedp.Evaluate[float64](`performance.getEntriesByName("first-contentful-paint")[0].startTime`))
+	}
 	return func(r row) time.Duration {
 		var seen []time.Duration
 		for range visits {
-			harness.Visit(ctx, tb, p.url+r.path)
-			if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`performance.getEntriesByName("first-contentful-paint").length > 0`)); err != nil {
+			at, err := once(r)
+			if err != nil {
+				at, err = once(r) // the page was exchanged for another one meanwhile
+			}
+			if err != nil {
 				tb.Fatalf("%s: %v", r.name, err)
 			}
-			at, err := chromedp.Run(ctx, chromedp.Evaluate[float64](`performance.getEntriesByName("first-contentful-paint")[0].startTime`))
-			ok(tb, err)
 			seen = append(seen, time.Duration(at*float64(time.Millisecond)))
 		}
 		slices.Sort(seen)
