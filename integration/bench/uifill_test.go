@@ -62,9 +62,9 @@ func (f *filler) do(statement string, args ...any) {
 	}
 }
 
-func (f *filler) one(into any, query string, args ...any) {
+func (f *filler) one(into any, query string) {
 	f.tb.Helper()
-	if err := f.db.QueryRowContext(f.tb.Context(), query, args...).Scan(into); err != nil {
+	if err := f.db.QueryRowContext(f.tb.Context(), query).Scan(into); err != nil {
 		f.tb.Fatalf("%v\n%s", err, query)
 	}
 }
@@ -84,8 +84,8 @@ func (f *filler) list(query string, args ...any) (out []string) {
 }
 
 // say tells how far it is.
-func (f *filler) say(format string, args ...any) {
-	f.tb.Logf("%6.1f s  %s", time.Since(f.said).Seconds(), fmt.Sprintf(format, args...))
+func (f *filler) say(what string) {
+	f.tb.Logf("%6.1f s  %s", time.Since(f.said).Seconds(), what)
 	f.said = time.Now()
 }
 
@@ -267,11 +267,4 @@ FROM (SELECT r.id, r.organization_id, r.test_key, r.environment_name, r.executio
   FROM test_results AS r JOIN executions AS e ON e.id = r.execution_id WHERE r.test_key <> '' AND r.severity < 100
     AND r.created_at > now() - interval '90 days') AS latest
 WHERE n <= 64 GROUP BY organization_id, test_key, environment_name`)
-}
-
-// count tells how much there is.
-func (f *filler) count() (executions, results int) {
-	f.one(&executions, "SELECT count(*) FROM executions")
-	f.one(&results, "SELECT count(*) FROM test_results")
-	return executions, results
 }
