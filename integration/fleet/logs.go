@@ -56,7 +56,7 @@ func (a *Agent) ship(ctx context.Context, attempt, stream string, text []byte, f
 		part := text[from:min(from+chunk, int64(len(text)))]
 		last = from+int64(len(part)) == int64(len(text))
 		c := &runnerv1.LogChunk{
-			Stream: stream, StartOffset: from, RawLen: int32(len(part)), Lines: int32(bytes.Count(part, []byte{'\n'})), FirstLine: line, //nolint:gosec // at most a chunk
+			Stream: stream, StartOffset: from, RawLen: int32(len(part)), Lines: int32(bytes.Count(part, []byte{'\n'})), FirstLine: line,
 			FirstTime: timestamppb.Now(), LastTime: timestamppb.Now(), Data: pack.EncodeAll(part, nil), Crc32C: crc32.Checksum(part, crc32.MakeTable(crc32.Castagnoli)),
 		}
 		if last {

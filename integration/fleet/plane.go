@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +18,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"golang.org/x/net/http2"
 
 	"github.com/seatrial/seatrial/integration/harness"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
@@ -57,7 +54,7 @@ func Program(tb testing.TB) string {
 // Start starts the first replica of a control plane with flags for its database and the like.
 func Start(tb testing.TB, program string, flags ...string) *Plane {
 	tb.Helper()
-	p := newPlane(tb, program, tb.TempDir(), flags)
+	p := newPlane(tb, program, flags)
 	p.Begin(tb)
 	if p.Token == "" {
 		tb.Fatalf("the first start printed no token")
@@ -65,27 +62,16 @@ func Start(tb testing.TB, program string, flags ...string) *Plane {
 	return p
 }
 
-// Join starts one more replica with the database and the certificates of another.
-func (p *Plane) Join(tb testing.TB) *Plane {
-	tb.Helper()
-	other := newPlane(tb, p.program, p.data, p.flags)
-	other.Token = p.Token
-	other.Begin(tb)
-	return other
-}
-
-func newPlane(tb testing.TB, program, data string, flags []string) *Plane {
+func newPlane(tb testing.TB, program string, flags []string) *Plane {
 	tb.Helper()
 	port, agents := harness.FreePort(tb), harness.FreePort(tb)
 	p := &Plane{
-		program: program, data: data, flags: flags, url: fmt.Sprintf("http://127.0.0.1:%d", port), AgentAddress: fmt.Sprintf("127.0.0.1:%d", agents),
+		program: program, data: tb.TempDir(), flags: flags, url: fmt.Sprintf("http://127.0.0.1:%d", port), AgentAddress: fmt.Sprintf("127.0.0.1:%d", agents),
 	}
 	// As many calls at once as a pipeline wants, over few connections.
-	p.calls = &http.Client{Transport: &http2.Transport{
-		AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		},
-	}}
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	p.calls = &http.Client{Transport: &http.Transport{Protocols: protocols}}
 	tb.Cleanup(func() {
 		p.End(tb, syscall.SIGTERM)
 		if tb.Failed() {
@@ -102,7 +88,7 @@ func newPlane(tb testing.TB, program, data string, flags []string) *Plane {
 func (p *Plane) NewOrganization(tb testing.TB, name string) (token string) {
 	tb.Helper()
 	args := append([]string{"org", "create", name, "--owner", name + "@example.test", "--data-dir", p.data}, p.flags...)
-	out, err := exec.CommandContext(tb.Context(), p.program, args...).CombinedOutput() //nolint:gosec // our own program
+	out, err := exec.CommandContext(tb.Context(), p.program, args...).CombinedOutput()
 	if err != nil {
 		tb.Fatalf("create organization %s: %v\n%s", name, err, out)
 	}
@@ -121,7 +107,7 @@ func (p *Plane) Begin(tb testing.TB) {
 	args := append([]string{
 		"--data-dir", p.data, "--listen", strings.TrimPrefix(p.url, "http://"), "--agent-listen", p.AgentAddress, "--agent-address", p.AgentAddress, "--log-level", "warn",
 	}, p.flags...)
-	cmd := exec.Command(p.program, args...) //nolint:gosec,noctx // our own program, which End ends
+	cmd := exec.Command(p.program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
