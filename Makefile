@@ -102,6 +102,11 @@ bench-schedule: ## how soon 10,000 schedules of the same minute are started, and
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench Schedules -benchtime 1x -timeout 30m
 
+.PHONY: bench-capacity
+bench-capacity: ## what one replica carries on two cores: connected agents, executions a second, logs, a reconnect storm, a noisy tenant
+	integration/packages.sh postgresql
+	go test ./integration/bench -run none -bench 'Capacity|NoisyTenant' -benchtime 1x -timeout 30m -v
+
 .PHONY: bench-overhead
 bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster
 	integration/test.sh ./integration/e2e -run none -bench Overhead -benchtime 30x -timeout 40m

@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/blob"
 	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/diagnose"
 	"github.com/seatrial/seatrial/controlplane/operator"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
@@ -21,6 +22,12 @@ func Operate(ctx context.Context, args []string, env func(string) (string, bool)
 	c, flags := config.Flags()
 	return operator.Run(ctx, args, operator.Options{ //nolint:wrapcheck // it speaks for itself
 		Flags: flags, Out: out, Err: errs, Log: telemetry.Log(errs, "text", 0),
+		Socket: func() (string, error) {
+			if err := c.Finish(flags, env); err != nil {
+				return "", err //nolint:wrapcheck // each names its flag
+			}
+			return filepath.Join(c.DataDir, diagnose.Socket), nil
+		},
 		Open: func(ctx context.Context) (operator.Instance, error) {
 			if err := c.Finish(flags, env); err != nil {
 				return operator.Instance{}, err //nolint:wrapcheck // each names its flag

@@ -1,4 +1,4 @@
-// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords and encryption keys. It
+// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords, encryption keys and profiles. It
 // works on the database itself, beside control planes that run, and each change is on record.
 package operator
 
@@ -64,8 +64,10 @@ type Instance struct {
 
 // Options are what the commands need of the program. Open opens the instance once flags and environment are read.
 type Options struct {
-	Flags    *pflag.FlagSet // of the control plane, for all commands
-	Open     func(ctx context.Context) (Instance, error)
+	Flags *pflag.FlagSet // of the control plane, for all commands
+	Open  func(ctx context.Context) (Instance, error)
+	// Socket is where the replica that runs over the data folder lets its operator look into it.
+	Socket   func() (string, error)
 	Out, Err io.Writer
 	Log      *slog.Logger
 }
@@ -91,9 +93,9 @@ func Run(ctx context.Context, args []string, o Options) error {
 	organizations := &cobra.Command{Use: "org", Short: "Create, suspend, export and delete organizations"}
 	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove()) //nolint:contextcheck // cobra carries the context in the command
 	members := &cobra.Command{Use: "member", Short: "Help members who cannot sign in"}
-	members.AddCommand(c.resetPassword())                   //nolint:contextcheck // cobra carries the context in the command
-	root.AddCommand(organizations, members, c.rotateKeys()) //nolint:contextcheck // cobra carries the context in the command
-	return root.ExecuteContext(ctx)                         //nolint:wrapcheck // it speaks for itself
+	members.AddCommand(c.resetPassword())                              //nolint:contextcheck // cobra carries the context in the command
+	root.AddCommand(organizations, members, c.rotateKeys(), c.debug()) //nolint:contextcheck // cobra carries the context in the command
+	return root.ExecuteContext(ctx)                                    //nolint:wrapcheck // it speaks for itself
 }
 
 // do opens the instance, runs an action that goes on record under a name, and closes it.
