@@ -22,7 +22,9 @@ import (
 func operate(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	err := app.Operate(t.Context(), append(args, "--data-dir", dir), func(string) (string, bool) { return "", false }, &out, &errs)
+	err := app.Operate(t.Context(), app.Operation{
+		Args: append(args, "--data-dir", dir), Env: func(string) (string, bool) { return "", false }, Version: "v1", Out: &out, Err: &errs,
+	})
 	return out.String(), err
 }
 

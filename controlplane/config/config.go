@@ -157,7 +157,7 @@ func (c *Config) Finish(flags *pflag.FlagSet, env func(string) (string, bool)) e
 
 func usage(flags *pflag.FlagSet, out io.Writer) {
 	_, _ = fmt.Fprint(out, "seatrial-controlplane runs tests on Kubernetes clusters: pages, API and the agents' port.\n\n",
-		"It works without any flag. Commands for its operator: org, member, rotate-keys, debug; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
+		"It works without any flag. Commands for its operator: org, member, rotate-keys, backup, restore, debug; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
 }
 
 // fromEnvironment sets the flags that were not given from the environment.
