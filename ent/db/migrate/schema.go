@@ -1841,9 +1841,6 @@ var (
 				Name:    "run_organization_id_workflow_environment_name_id",
 				Unique:  false,
 				Columns: []*schema.Column{RunsColumns[24], RunsColumns[8], RunsColumns[16], RunsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "status IN ('passed', 'failed', 'errored', 'timed_out')",
-				},
 			},
 		},
 	}
@@ -2015,6 +2012,34 @@ var (
 				Name:    "step_attempt_id",
 				Unique:  false,
 				Columns: []*schema.Column{StepsColumns[17]},
+			},
+		},
+	}
+	// StripBlocksColumns holds the columns for the "strip_blocks" table.
+	StripBlocksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "environment_name", Type: field.TypeString},
+		{Name: "prefix", Type: field.TypeString},
+		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "oldest_at", Type: field.TypeTime},
+	}
+	// StripBlocksTable holds the schema information for the "strip_blocks" table.
+	StripBlocksTable = &schema.Table{
+		Name:       "strip_blocks",
+		Columns:    StripBlocksColumns,
+		PrimaryKey: []*schema.Column{StripBlocksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "stripblock_organization_id_workflow_environment_name_prefix",
+				Unique:  true,
+				Columns: []*schema.Column{StripBlocksColumns[1], StripBlocksColumns[2], StripBlocksColumns[3], StripBlocksColumns[4]},
+			},
+			{
+				Name:    "stripblock_oldest_at",
+				Unique:  false,
+				Columns: []*schema.Column{StripBlocksColumns[6]},
 			},
 		},
 	}
@@ -2293,44 +2318,6 @@ var (
 			},
 		},
 	}
-	// TestStripsColumns holds the columns for the "test_strips" table.
-	TestStripsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt, Increment: true},
-		{Name: "organization_id", Type: field.TypeUUID},
-		{Name: "test_key", Type: field.TypeString},
-		{Name: "environment_name", Type: field.TypeString},
-		{Name: "workflow", Type: field.TypeString},
-		{Name: "outcomes", Type: field.TypeString, Size: 2147483647},
-		{Name: "last_execution_id", Type: field.TypeUUID},
-		{Name: "last_at", Type: field.TypeTime},
-		{Name: "unreliable_at", Type: field.TypeTime, Nullable: true},
-	}
-	// TestStripsTable holds the schema information for the "test_strips" table.
-	TestStripsTable = &schema.Table{
-		Name:       "test_strips",
-		Columns:    TestStripsColumns,
-		PrimaryKey: []*schema.Column{TestStripsColumns[0]},
-		Indexes: []*schema.Index{
-			{
-				Name:    "teststrip_organization_id_test_key_environment_name",
-				Unique:  true,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[2], TestStripsColumns[3]},
-			},
-			{
-				Name:    "teststrip_organization_id_workflow_environment_name",
-				Unique:  false,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[4], TestStripsColumns[3]},
-			},
-			{
-				Name:    "teststrip_organization_id_unreliable_at",
-				Unique:  false,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[8]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "unreliable_at IS NOT NULL",
-				},
-			},
-		},
-	}
 	// TriggersColumns holds the columns for the "triggers" table.
 	TriggersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2486,6 +2473,34 @@ var (
 				Name:    "trustrule_issuer",
 				Unique:  false,
 				Columns: []*schema.Column{TrustRulesColumns[4]},
+			},
+		},
+	}
+	// UnreliableTestsColumns holds the columns for the "unreliable_tests" table.
+	UnreliableTestsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "test_key", Type: field.TypeString},
+		{Name: "environment_name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "outcomes", Type: field.TypeInt},
+		{Name: "last_at", Type: field.TypeTime},
+	}
+	// UnreliableTestsTable holds the schema information for the "unreliable_tests" table.
+	UnreliableTestsTable = &schema.Table{
+		Name:       "unreliable_tests",
+		Columns:    UnreliableTestsColumns,
+		PrimaryKey: []*schema.Column{UnreliableTestsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "unreliabletest_organization_id_test_key_environment_name",
+				Unique:  true,
+				Columns: []*schema.Column{UnreliableTestsColumns[1], UnreliableTestsColumns[2], UnreliableTestsColumns[3]},
+			},
+			{
+				Name:    "unreliabletest_organization_id_last_at",
+				Unique:  false,
+				Columns: []*schema.Column{UnreliableTestsColumns[1], UnreliableTestsColumns[6]},
 			},
 		},
 	}
@@ -2754,16 +2769,17 @@ var (
 		ServicesTable,
 		SettingsTable,
 		StepsTable,
+		StripBlocksTable,
 		TeamsTable,
 		TeamMembersTable,
 		TemplatesTable,
 		TemplateRevisionsTable,
 		TemplateUsesTable,
 		TestResultsTable,
-		TestStripsTable,
 		TriggersTable,
 		TriggerWatchesTable,
 		TrustRulesTable,
+		UnreliableTestsTable,
 		WaiversTable,
 		WatchMarksTable,
 		WebhooksTable,
