@@ -80,6 +80,13 @@ test: ## everything: unit, stores, the chain on a real cluster; installs what it
 test-short: ## the tests that need nothing but Go
 	go test -short ./...
 
+.PHONY: screenshots
+SHOTS ?= $(CURDIR)/dist/screenshots
+screenshots: ## pictures of every page in both themes, at the widths of a desk and of a phone, and the release report as a PDF, into SHOTS
+	integration/packages.sh chromium
+	mkdir -p $(SHOTS)
+	SHOTS=$(SHOTS) go test ./ui/web -run 'Browser_(Widths|Prints)' -count 1 -timeout 30m
+
 .PHONY: fuzz
 FUZZTIME ?= 30s
 fuzz: ## fuzz each parser for FUZZTIME

@@ -129,7 +129,7 @@ func finish(t *testing.T, s *site, attempt execution.AttemptID) {
 }
 
 // TestBrowser_Widths proves that no page needs sideways scrolling, down to 320 pixels. With SHOTS set to a folder it leaves pictures
-// there for people to look at.
+// there for people to look at, of a phone and of a desk.
 func TestBrowser_Widths(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
@@ -137,14 +137,14 @@ func TestBrowser_Widths(t *testing.T) {
 	base := s.serve(t)
 	for name, path := range everyPage() {
 		show(ctx, t, base+path)
-		for _, width := range []int64{320, 390, 1440} {
+		for _, width := range []int64{320, 390, 768, 1440} {
 			for _, theme := range []string{"light", "dark"} {
 				look(ctx, t, theme, width)
 				wide := eval[int64](ctx, t, `document.documentElement.scrollWidth`)
 				if wide > width {
 					t.Errorf("%s is %d pixels wide on a screen of %d", name, wide, width)
 				}
-				if dir := os.Getenv("SHOTS"); dir != "" {
+				if dir := os.Getenv("SHOTS"); dir != "" && (width == 390 || width == 1440) {
 					shoot(ctx, t, filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, theme)))
 				}
 			}

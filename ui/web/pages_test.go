@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ui/web"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -29,7 +31,7 @@ func everyPage() map[string]string {
 		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
 		"matrix": at(viewfake.Matrix), "suite": at(viewfake.Suite), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
-		"templates": "/o/acme/templates", "history": "/o/acme/workflows/checkout-api/history", "repositories": "/o/acme/settings/repositories", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
+		"templates": "/o/acme/templates", "history": "/o/acme/workflows/checkout-api/history", "template-history": "/o/acme/templates/playwright/history", "repositories": "/o/acme/settings/repositories", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
 		"release-ready": of(viewfake.Checkout, "1.40.0"), "release-waived": of(viewfake.Checkout, "1.41.0"), "release-not-ready": of(viewfake.Checkout, "1.42.0"),
 		"release-never-ran": of(viewfake.Cart, "0.9.0"), "release-running": of(viewfake.Cart, "0.9.1"), "release-matrix": of(viewfake.Harbour, "2026.11.0"),
 		"tests": "/o/acme/tests", "test-flaky": story("api", 5), "test-broken": story("api", 2), "test-suspect": story("api", 4),
@@ -45,6 +47,40 @@ func everyPage() map[string]string {
 		"invitation": "/invitations/" + viewfake.Link,
 		"api":        "/api", "api-service": "/api/AuditService",
 		"absent": "/o/acme/nothing",
+	}
+}
+
+// noPages lists the addresses that show no page of their own, and why.
+func noPages() map[string]string {
+	return map[string]string{
+		"GET /{$}":                        "it leads to the organization",
+		"GET /o/{org}/settings":           "it leads to the account",
+		"GET /login":                      "who is signed in is led away from it",
+		"GET /login/sso/{org}/{provider}": "it leads to the provider", "GET /login/sso/{org}/{provider}/callback": "it leads back from there",
+		"GET /o/{org}/executions/{id}/events": "a stream", "GET /o/{org}/executions/{id}/log/{step}/events": "a stream",
+		"GET /o/{org}/executions/{id}/service-log/{service}/events": "a stream", "GET /o/{org}/releases/{application}/{version}/events": "a stream",
+		"GET /o/{org}/executions/{id}/log/{step}/raw": "a download", "GET /o/{org}/executions/{id}/service-log/{service}/raw": "a download",
+		"GET /o/{org}/executions/{id}/files/{file}/{name}": "a download", "GET /o/{org}/executions/{id}/files.zip": "a download",
+		"GET /o/{org}/executions/{id}/service-log/{service}": "the page of a log, as TestPages_Services shows",
+	}
+}
+
+// TestPages_All proves that no page is forgotten: whatever has an address is shown, looked at in a browser, and held to the rules of
+// accessibility.
+func TestPages_All(t *testing.T) {
+	t.Parallel()
+	mux, shown := http.NewServeMux(), map[string]bool{}
+	for _, pattern := range web.Patterns() {
+		mux.HandleFunc(pattern, http.NotFound)
+	}
+	for _, path := range everyPage() {
+		_, pattern := mux.Handler(httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		shown[pattern] = true
+	}
+	for _, pattern := range web.Patterns() {
+		if why := noPages()[pattern]; !strings.HasPrefix(pattern, http.MethodPost+" ") && !shown[pattern] && why == "" {
+			t.Errorf("%s is not in everyPage: add it, or say in noPages why it is no page", pattern)
+		}
 	}
 }
 
