@@ -257,16 +257,22 @@ func pgID(at time.Time) string {
 
 // strips makes those of all tests anew, as a migration made them once.
 func (f *filler) strips() {
-	f.do("TRUNCATE test_strips")
-	f.do(`INSERT INTO test_strips (organization_id, test_key, environment_name, workflow, outcomes, last_execution_id, last_at, unreliable_at)
-SELECT organization_id, test_key, environment_name, max(workflow), string_agg(letter, '' ORDER BY id DESC), (array_agg(execution_id ORDER BY id DESC))[1],
-  max(created_at), max(created_at) FILTER (WHERE letter NOT IN ('p', 's', 'b', 'i', 'c'))
-FROM (SELECT r.id, r.organization_id, r.test_key, r.environment_name, r.execution_id, r.created_at, e.workflow,
+	f.do("DROP TABLE IF EXISTS made_strips")
+	f.do(`CREATE TEMPORARY TABLE made_strips AS SELECT organization_id, test_key, environment_name, max(workflow) AS workflow, string_agg(letter, '' ORDER BY id DESC) AS outcomes,
+  max(created_at) AS last_at, max(created_at) FILTER (WHERE letter NOT IN ('p', 's', 'b', 'i', 'c')) AS unreliable_at
+FROM (SELECT r.id, r.organization_id, r.test_key, r.environment_name, r.created_at, e.workflow,
     CASE WHEN r.earlier IS NULL THEN substr(r.outcome, 1, 1) ELSE upper(substr(r.outcome, 1, 1)) END AS letter,
     row_number() OVER (PARTITION BY r.test_key, r.environment_name ORDER BY r.id DESC) AS n
   FROM test_results AS r JOIN executions AS e ON e.id = r.execution_id WHERE r.test_key <> '' AND r.severity < 100
     AND r.created_at > now() - interval '90 days') AS latest
 WHERE n <= 64 GROUP BY organization_id, test_key, environment_name`)
+	f.do("TRUNCATE strip_blocks, unreliable_tests")
+	f.do(`INSERT INTO strip_blocks (organization_id, workflow, environment_name, prefix, body, oldest_at)
+SELECT organization_id, workflow, environment_name, left(test_key, 1),
+  string_agg(test_key || ' ' || to_hex(extract(epoch FROM last_at)::bigint) || ' ' || to_hex(coalesce(extract(epoch FROM unreliable_at), 0)::bigint) || ' ' || outcomes || chr(10), '' ORDER BY test_key COLLATE "C"), min(last_at)
+FROM made_strips GROUP BY organization_id, workflow, environment_name, left(test_key, 1)`)
+	f.do(`INSERT INTO unreliable_tests (organization_id, test_key, environment_name, workflow, outcomes, last_at)
+SELECT organization_id, test_key, environment_name, workflow, length(translate(outcomes, 'psbic', '')), unreliable_at FROM made_strips WHERE unreliable_at IS NOT NULL`)
 }
 
 // count tells how much there is.
