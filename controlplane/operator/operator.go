@@ -87,7 +87,7 @@ type commands struct {
 
 // Run runs a command line, without the program's name.
 func Run(ctx context.Context, args []string, o Options) error {
-	root := Tree(o)
+	root := Tree(o) //nolint:contextcheck // cobra carries the context in the command
 	root.SetArgs(args)
 	root.SetOut(o.Out)
 	root.SetErr(o.Err)
