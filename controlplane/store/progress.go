@@ -95,6 +95,7 @@ type consequences struct {
 	calls        bool         // steps have calls to begin or to tell of
 	judge        bool         // it is evidence for releases, and says something new
 	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
+	ended        []cluster.ID // where runs have ended, whose places others may wait for
 }
 
 // derive brings the runs of an execution, and the execution, to what their attempts say, and lets the end of a run have its
@@ -120,7 +121,7 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 			return after, err
 		}
 	}
-	after.wake, after.groups = wake, freed(head, runs, states)
+	after.wake, after.groups, after.ended = wake, freed(head, runs, states), ended(runs, states)
 	if moved(runs, states) {
 		if after.judge, err = s.newEvidence(ctx, tx, head, states); err != nil {
 			return after, err
@@ -191,6 +192,10 @@ func (s *Store) admitAfter(ctx context.Context, after consequences) record.Effec
 		admitted, err := s.admitGroups(ctx, after.organization, after.groups)
 		effects.Add(admitted)
 		effects.Undecided = err
+	}
+	if len(after.ended) > 0 {
+		wanting, err := s.wanting(insider(ctx, after.organization), after.organization, after.ended)
+		effects.Add(record.Effects{Wake: wanting, Undecided: err})
 	}
 	return effects
 }

@@ -139,7 +139,7 @@ func sub(parent *cobra.Command, name string) *cobra.Command {
 }
 
 // operating are the commands of the control plane's operator, which have flags of their own.
-func operating() []string { return []string{"org", "member", "rotate-keys"} }
+func operating() []string { return []string{"org", "member", "rotate-keys", "backup", "restore"} }
 
 func checkControlPlane(words []string) string {
 	_, set := config.Flags()
