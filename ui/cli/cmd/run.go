@@ -106,7 +106,7 @@ func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowRespo
 	defer stop()
 	e, err := a.await(watching, cl, id, how.follow)
 	if err != nil {
-		if watching.Err() == nil {
+		if !over(watching, err) {
 			return err
 		}
 		return left(id, how.timeout, ctx.Err() == nil)
