@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/backup"
 	"github.com/seatrial/seatrial/controlplane/blob"
 	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/diagnose"
 	"github.com/seatrial/seatrial/controlplane/operator"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
@@ -32,6 +33,12 @@ func Operate(ctx context.Context, o Operation) error {
 	finish := sync.OnceValue(func() error { return c.Finish(flags, o.Env) })
 	return operator.Run(ctx, o.Args, operator.Options{ //nolint:wrapcheck // it speaks for itself
 		Flags: flags, Out: o.Out, Err: o.Err, Log: telemetry.Log(o.Err, "text", 0),
+		Socket: func() (string, error) {
+			if err := finish(); err != nil {
+				return "", err //nolint:wrapcheck // each names its flag
+			}
+			return filepath.Join(c.DataDir, diagnose.Socket), nil
+		},
 		Open: func(ctx context.Context) (operator.Instance, error) {
 			if err := finish(); err != nil {
 				return operator.Instance{}, err //nolint:wrapcheck // each names its flag

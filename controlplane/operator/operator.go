@@ -1,5 +1,5 @@
-// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords, encryption keys and backups. It
-// works on the database itself, beside control planes that run, and each change is on record.
+// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords, encryption keys, backups and
+// profiles. It works on the database itself, beside control planes that run, and each change is on record.
 package operator
 
 import (
@@ -70,6 +70,8 @@ type Instance struct {
 type Options struct {
 	Flags *pflag.FlagSet // of the control plane, for all commands
 	Open  func(ctx context.Context) (Instance, error)
+	// Socket is where the replica that runs over the data folder lets its operator look into it.
+	Socket func() (string, error)
 	// Box opens what was sealed with the encryption keys of the instance. It makes no key.
 	Box func() (backup.Box, error)
 	// Empty takes the place where an instance is to be restored, for this process alone until done is called.
@@ -101,7 +103,7 @@ func Run(ctx context.Context, args []string, o Options) error {
 	members := &cobra.Command{Use: "member", Short: "Help members who cannot sign in"}
 	members.AddCommand(c.resetPassword())                   //nolint:contextcheck // cobra carries the context in the command
 	root.AddCommand(organizations, members, c.rotateKeys()) //nolint:contextcheck // cobra carries the context in the command
-	root.AddCommand(c.backup(), c.restore())                //nolint:contextcheck // cobra carries the context in the command
+	root.AddCommand(c.backup(), c.restore(), c.debug())     //nolint:contextcheck // cobra carries the context in the command
 	return root.ExecuteContext(ctx)                         //nolint:wrapcheck // it speaks for itself
 }
 

@@ -799,6 +799,11 @@ var (
 				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 			{
+				Name:    "execution_organization_id_status_id",
+				Unique:  false,
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[3], ExecutionsColumns[0]},
+			},
+			{
 				Name:    "execution_root_id",
 				Unique:  false,
 				Columns: []*schema.Column{ExecutionsColumns[21]},
@@ -1830,6 +1835,14 @@ var (
 				Columns: []*schema.Column{RunsColumns[24], RunsColumns[27], RunsColumns[8], RunsColumns[9], RunsColumns[10]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status = 'queued'",
+				},
+			},
+			{
+				Name:    "run_organization_id_workflow_environment_name_id",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[24], RunsColumns[8], RunsColumns[16], RunsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status IN ('passed', 'failed', 'errored', 'timed_out')",
 				},
 			},
 		},
