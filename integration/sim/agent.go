@@ -67,8 +67,10 @@ func (w *World) startAgent(s *site) error {
 		return err
 	}
 	w.mu.Lock()
-	s.agents = append(s.agents, a)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if !a.gone() { // a point may have stopped it already
+		s.agents = append(s.agents, a)
+	}
 	return nil
 }
 
@@ -116,11 +118,14 @@ func (a *agent) start() error {
 	sweeping, cancel := context.WithCancel(ctx)
 	var swept sync.WaitGroup
 	swept.Go(func() { a.launch.Run(sweeping) })
+	// Set before the link starts: it is the first to come to a point.
+	a.w.mu.Lock()
+	a.stops = []func(){a.outbox.Stop, a.watch.Stop, a.collect.Stop, func() { cancel(); swept.Wait() }, a.link.Stop}
+	a.w.mu.Unlock()
 	a.link.Start(ctx, link.Stages{
 		Start: a.outbox.Timed(admit.New(a.launch, maxStarts)), Cancel: a.outbox.Cancel, Resume: a.outbox.Resume, Release: a.launch.Release,
 		Inventory: a.inventory,
 	})
-	a.stops = []func(){a.outbox.Stop, a.watch.Stop, a.collect.Stop, func() { cancel(); swept.Wait() }, a.link.Stop}
 	return nil
 }
 
@@ -159,10 +164,10 @@ func (a *agent) kill() {
 		w.network.cutAll(a)
 		w.mu.Lock()
 		a.site.agents = slices.DeleteFunc(a.site.agents, func(other *agent) bool { return other == a })
-		alone := len(a.site.agents) == 0
+		alone, stops := len(a.site.agents) == 0, a.stops
 		w.mu.Unlock()
 		w.running.Go(func() {
-			for _, stop := range slices.Backward(a.stops) {
+			for _, stop := range slices.Backward(stops) {
 				stop()
 			}
 		})

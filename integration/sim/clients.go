@@ -77,7 +77,7 @@ func (w *World) cancel(home *site, id execution.ID) {
 // viewer looks at an execution and its logs now and then until it has ended.
 func (w *World) viewer(home *site, id execution.ID) {
 	v := &view{w: w, home: home, name: "live", seen: map[string]execution.Status{}, offsets: map[string]int64{}}
-	for w.sleep(w.chance.within("viewer", 3*time.Second, 30*time.Second)) {
+	for w.sleep(w.chance.within("viewer", 5*time.Second, 40*time.Second)) {
 		e, err := w.store.Execution(home.as(), id)
 		if err != nil {
 			continue

@@ -36,7 +36,7 @@ const sweepEvery = 10 * time.Second
 
 // timing is that of the program where it matters to a fault, and shorter where only time would pass.
 func timing() agentlink.Timing {
-	return agentlink.Timing{Inventory: time.Minute, Revoked: time.Minute, Age: 100 * time.Second, Leave: 5 * time.Second}
+	return agentlink.Timing{Inventory: time.Minute, Revoked: time.Minute, Touch: 15 * time.Second, Age: 100 * time.Second, Leave: 5 * time.Second}
 }
 
 // startReplica starts a process under a name.
