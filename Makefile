@@ -88,8 +88,9 @@ fuzz: ## fuzz each parser for FUZZTIME
 .PHONY: sim
 SEEDS ?= 1000
 FIRST ?= 1
-sim: ## simulate control plane, agents and pods under faults: SEEDS of them from FIRST on, or only SEED with a log of everything
-	go test ./integration/sim -run 'TestSeeds$$' -count 1 -v -timeout 60m $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) -first $(FIRST))
+REPEAT ?= 10
+sim: ## simulate control plane, agents and pods under faults: SEEDS of them from FIRST on, or only SEED with a log of everything, REPEAT times at most
+	go test ./integration/sim -run 'TestSeeds$$' -count 1 -v -timeout 60m $(if $(SEED),-seed $(SEED) -repeat $(REPEAT),-seeds $(SEEDS) -first $(FIRST))
 
 .PHONY: bench-results
 bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a million results are asked

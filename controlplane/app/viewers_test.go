@@ -18,9 +18,8 @@ import (
 	"google.golang.org/grpc/stats"
 
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
-	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
-
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 // traffic counts the messages of an agent's connection, in both directions.
@@ -47,13 +46,14 @@ type viewer struct {
 
 // watch opens the stream that the page of a log listens to, from its beginning.
 func (w *watchers) watch(t *testing.T) *viewer {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.address, http.NoBody)
 	if err != nil {
 		t.Error(err)
 		return nil
 	}
 	req.AddCookie(w.cookie)
-	res, err := w.client.Do(req)
+	res, err := w.client.Do(req) //nolint:bodyclose // the viewer's, until it has seen all
 	if err != nil {
 		t.Error(err)
 		return nil

@@ -99,7 +99,7 @@ func (s *Service) flows(ctx context.Context, c *Coverage, environments []cluster
 	library := s.library(ctx)
 	flows, shown := make([]coverage.Flow, 0, len(records)), map[string]bool{}
 	for _, record := range records {
-		flows, shown[record.Name] = append(flows, flowOf(record, library, environments)), true
+		flows, shown[record.Name] = append(flows, s.flowOf(record, library, environments)), true
 	}
 	if !cut {
 		return flows, nil
@@ -118,19 +118,11 @@ func (s *Service) flows(ctx context.Context, c *Coverage, environments []cluster
 }
 
 // flowOf reads where a workflow says that it runs. What this version cannot read could run anywhere: applying it again says why.
-func flowOf(record workflow.Record, library workflow.Library, environments []cluster.Environment) coverage.Flow {
+func (s *Service) flowOf(record workflow.Record, library workflow.Library, environments []cluster.Environment) coverage.Flow {
 	flow := coverage.Flow{Name: record.Name}
-	loaded, err := workflow.Load(record.Name, []byte(record.Source))
-	if err != nil {
+	where, ok := s.placings.of(record, library)
+	if !ok {
 		return flow
-	}
-	where := loaded.Spec.Environments
-	if where == nil {
-		doc, _, err := workflow.Resolve(loaded, library)
-		if err != nil {
-			return flow
-		}
-		where = doc.Spec.Environments
 	}
 	switch {
 	case where == nil:

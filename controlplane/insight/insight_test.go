@@ -115,6 +115,38 @@ func TestService_Coverage(t *testing.T) {
 	}
 }
 
+// TestService_CoverageFollows proves that a service which has read the catalog before sees what was changed since, in workflows and in the
+// templates that say where they run.
+func TestService_CoverageFollows(t *testing.T) {
+	t.Parallel()
+	base := func(where string) []workflow.Record {
+		return []workflow.Record{{Name: "base", Source: "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {environments: {names: [" + where + "]}}\n"}}
+	}
+	b := &books{flows: []workflow.Record{flow("itself", "environments: {names: [us]}, "), flow("template", "use: [{template: base}], ")}, templates: base("us")}
+	s := insight.New(b, now)
+	for _, change := range []func(){
+		func() {}, func() {}, // the second time from memory
+		func() { b.templates = base("eu") },
+		func() { b.templates = base("us") },
+		func() { b.flows[0] = flow("itself", "environments: {names: [eu]}, ") },
+	} {
+		change()
+		c, err := s.Coverage(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range c.Rows {
+			said := b.templates[0].Source
+			if row.Workflow == "itself" {
+				said = b.flows[0].Source
+			}
+			if inEU := row.Cells[0].State == coverage.Never; inEU != strings.Contains(said, "[eu]") {
+				t.Errorf("%s runs in eu: %t, but it says %s", row.Workflow, inEU, said)
+			}
+		}
+	}
+}
+
 // TestService_CoverageOfMany proves that what a policy requires counts, however many workflows come before it.
 func TestService_CoverageOfMany(t *testing.T) {
 	t.Parallel()

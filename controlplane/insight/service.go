@@ -36,9 +36,11 @@ type Comparing interface {
 // heavyAtOnce is how many questions that read very much are answered at a time; the others wait for their turn.
 const heavyAtOnce = 2
 
-// Service answers questions. It holds no state of its own.
+// Service answers questions. What it remembers it could read again.
 type Service struct {
-	store Store
+	store    Store
+	placings placings
+
 	heavy chan struct{}
 	clock func() time.Time
 }

@@ -87,6 +87,15 @@ type commands struct {
 
 // Run runs a command line, without the program's name.
 func Run(ctx context.Context, args []string, o Options) error {
+	root := Tree(o) //nolint:contextcheck // cobra carries the context in the command
+	root.SetArgs(args)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	return root.ExecuteContext(ctx) //nolint:wrapcheck // it speaks for itself
+}
+
+// Tree returns all commands. To list them nothing but the flags is needed.
+func Tree(o Options) *cobra.Command {
 	c := &commands{Options: o}
 	root := &cobra.Command{
 		Use: "seatrial-controlplane", SilenceUsage: true, SilenceErrors: true,
@@ -95,16 +104,12 @@ func Run(ctx context.Context, args []string, o Options) error {
 			"run, and each change is on record.",
 	}
 	root.PersistentFlags().AddFlagSet(o.Flags)
-	root.SetArgs(args)
-	root.SetOut(o.Out)
-	root.SetErr(o.Err)
 	organizations := &cobra.Command{Use: "org", Short: "Create, suspend, export and delete organizations"}
-	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove()) //nolint:contextcheck // cobra carries the context in the command
+	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove())
 	members := &cobra.Command{Use: "member", Short: "Help members who cannot sign in"}
-	members.AddCommand(c.resetPassword())                   //nolint:contextcheck // cobra carries the context in the command
-	root.AddCommand(organizations, members, c.rotateKeys()) //nolint:contextcheck // cobra carries the context in the command
-	root.AddCommand(c.backup(), c.restore(), c.debug())     //nolint:contextcheck // cobra carries the context in the command
-	return root.ExecuteContext(ctx)                         //nolint:wrapcheck // it speaks for itself
+	members.AddCommand(c.resetPassword())
+	root.AddCommand(organizations, members, c.rotateKeys(), c.backup(), c.restore(), c.debug())
+	return root
 }
 
 // do opens the instance, runs an action that goes on record under a name, and closes it.

@@ -84,13 +84,13 @@ func lastOfCells(organization uuid.UUID, since time.Time) predicate.Run {
 	return func(sel *entsql.Selector) {
 		sel.Where(entsql.P(func(b *entsql.Builder) {
 			runs := func(columns string) *entsql.Builder {
-				b.WriteString("SELECT " + columns + " FROM runs WHERE organization_id = ").Arg(organization)
-				return b.WriteString(" AND status IN ('" + strings.Join(told(), "', '") + "')") // as the index says it
+				return b.WriteString("SELECT " + columns + " FROM runs WHERE organization_id = ").Arg(organization)
 			}
+			result := " AND status IN ('" + strings.Join(told(), "', '") + "')"
 			b.Ident(sel.C(run.FieldID)).WriteString(" IN (")
 			if sel.Dialect() != dialect.Postgres {
 				const each = " GROUP BY workflow, environment_name"
-				runs("MAX(id)").WriteString(" AND id > ").Arg(firstID(since)).WriteString(each + " UNION ALL ")
+				runs("MAX(id)").WriteString(result + " AND id > ").Arg(firstID(since)).WriteString(each + " UNION ALL ")
 				runs("MAX(id)").WriteString(" AND status = 'passed' AND id > ").Arg(firstID(since)).WriteString(each + ")")
 				return
 			}
@@ -98,7 +98,7 @@ func lastOfCells(organization uuid.UUID, since time.Time) predicate.Run {
 			b.WriteString("WITH RECURSIVE pair AS ((")
 			runs(pair).WriteString(first + ") UNION ALL SELECT next.* FROM pair AS p CROSS JOIN LATERAL (")
 			runs(pair).WriteString(" AND (workflow, environment_name) > (p.workflow, p.environment_name)" + first + ") AS next) SELECT last.id FROM pair AS p CROSS JOIN LATERAL ((")
-			for i, only := range []string{"", " AND status = 'passed'"} {
+			for i, only := range []string{result, " AND status = 'passed'"} {
 				if i > 0 {
 					b.WriteString(") UNION ALL (")
 				}

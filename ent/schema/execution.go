@@ -157,7 +157,7 @@ func (Run) Indexes() []ent.Index {
 		index.Fields("cluster_id", "status"),
 		index.Fields("organization_id", "cluster_id", "workflow", "priority", "turn").Annotations(entsql.IndexWhere("status = 'queued'")),
 		// The last result of each workflow in each environment.
-		index.Fields("organization_id", "workflow", "environment_name", "id").Annotations(entsql.IndexWhere("status IN ('passed', 'failed', 'errored', 'timed_out')")),
+		index.Fields("organization_id", "workflow", "environment_name", "id"),
 	}
 }
 

@@ -49,6 +49,7 @@ func BenchmarkUI(b *testing.B) {
 
 // TestUI goes the same way with little data: what the benchmark would ask for exists, and every page has a row.
 func TestUI(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it fills a database")
 	}
@@ -63,7 +64,8 @@ func TestUI(t *testing.T) {
 // uiWorld returns a running program with its data.
 func uiWorld(tb testing.TB, sh shape) (*program, *seeds) {
 	tb.Helper()
-	owner, dir := "", *uiKept
+	var owner string
+	dir := *uiKept
 	if dir == "" {
 		dir = tb.TempDir()
 		roomFor(tb, sh, os.TempDir())

@@ -96,7 +96,7 @@ func (f *filler) around(s *seeds) {
 	f.spread("reactions", n, time.Minute, "true", map[string]string{"event_id": "$id"})
 	f.spread("firings", n, time.Hour, "true", map[string]string{"due": "$at", "planned": "$at", "fired_at": "$at"})
 	f.spread("deliveries", n, time.Minute, "true", map[string]string{"notice_id": "$id"})
-	f.spread("quarantines", 50, time.Hour, "true", map[string]string{"test_key": "(SELECT test_key FROM unreliable_tests ORDER BY test_key LIMIT 1 OFFSET g)"})
+	f.spread("quarantines", 50, time.Hour, "true", map[string]string{"test_key": "(SELECT DISTINCT test_key FROM strips ORDER BY test_key LIMIT 1 OFFSET g)"})
 	f.spread("members", 200, time.Hour, "true", map[string]string{"email": "'person' || g || '@example.test'", "role": "'viewer'"})
 	f.spread("team_members", 200, time.Hour, "true", map[string]string{"member_id": "$id"})
 	f.spread("teams", 20, time.Hour, "true", map[string]string{"name": "'team-' || g"})

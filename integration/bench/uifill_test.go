@@ -62,9 +62,9 @@ func (f *filler) do(statement string, args ...any) {
 	}
 }
 
-func (f *filler) one(into any, query string, args ...any) {
+func (f *filler) one(into any, query string) {
 	f.tb.Helper()
-	if err := f.db.QueryRowContext(f.tb.Context(), query, args...).Scan(into); err != nil {
+	if err := f.db.QueryRowContext(f.tb.Context(), query).Scan(into); err != nil {
 		f.tb.Fatalf("%v\n%s", err, query)
 	}
 }
@@ -84,8 +84,8 @@ func (f *filler) list(query string, args ...any) (out []string) {
 }
 
 // say tells how far it is.
-func (f *filler) say(format string, args ...any) {
-	f.tb.Logf("%6.1f s  %s", time.Since(f.said).Seconds(), fmt.Sprintf(format, args...))
+func (f *filler) say(what string) {
+	f.tb.Logf("%6.1f s  %s", time.Since(f.said).Seconds(), what)
 	f.said = time.Now()
 }
 
@@ -257,8 +257,9 @@ func pgID(at time.Time) string {
 
 // strips makes those of all tests anew, as a migration made them once.
 func (f *filler) strips() {
-	f.do("DROP TABLE IF EXISTS made_strips")
-	f.do(`CREATE TEMPORARY TABLE made_strips AS SELECT organization_id, test_key, environment_name, max(workflow) AS workflow, string_agg(letter, '' ORDER BY id DESC) AS outcomes,
+	f.do("TRUNCATE strip_blocks, unreliable_tests")
+	f.do(`CREATE TEMPORARY TABLE strips AS
+SELECT organization_id, test_key, environment_name, max(workflow) AS workflow, string_agg(letter, '' ORDER BY id DESC) AS outcomes,
   max(created_at) AS last_at, max(created_at) FILTER (WHERE letter NOT IN ('p', 's', 'b', 'i', 'c')) AS unreliable_at
 FROM (SELECT r.id, r.organization_id, r.test_key, r.environment_name, r.created_at, e.workflow,
     CASE WHEN r.earlier IS NULL THEN substr(r.outcome, 1, 1) ELSE upper(substr(r.outcome, 1, 1)) END AS letter,
@@ -266,18 +267,11 @@ FROM (SELECT r.id, r.organization_id, r.test_key, r.environment_name, r.created_
   FROM test_results AS r JOIN executions AS e ON e.id = r.execution_id WHERE r.test_key <> '' AND r.severity < 100
     AND r.created_at > now() - interval '90 days') AS latest
 WHERE n <= 64 GROUP BY organization_id, test_key, environment_name`)
-	f.do("TRUNCATE strip_blocks, unreliable_tests")
 	f.do(`INSERT INTO strip_blocks (organization_id, workflow, environment_name, prefix, body, oldest_at)
 SELECT organization_id, workflow, environment_name, left(test_key, 1),
-  string_agg(test_key || ' ' || to_hex(extract(epoch FROM last_at)::bigint) || ' ' || to_hex(coalesce(extract(epoch FROM unreliable_at), 0)::bigint) || ' ' || outcomes || chr(10), '' ORDER BY test_key COLLATE "C"), min(last_at)
-FROM made_strips GROUP BY organization_id, workflow, environment_name, left(test_key, 1)`)
+  string_agg(test_key || ' ' || to_hex(floor(extract(epoch FROM last_at))::bigint) || ' ' || to_hex(coalesce(floor(extract(epoch FROM unreliable_at)), 0)::bigint) || ' ' || outcomes || chr(10), '' ORDER BY test_key COLLATE "C"),
+  min(last_at)
+FROM strips GROUP BY organization_id, workflow, environment_name, left(test_key, 1)`)
 	f.do(`INSERT INTO unreliable_tests (organization_id, test_key, environment_name, workflow, outcomes, last_at)
-SELECT organization_id, test_key, environment_name, workflow, length(translate(outcomes, 'psbic', '')), unreliable_at FROM made_strips WHERE unreliable_at IS NOT NULL`)
-}
-
-// count tells how much there is.
-func (f *filler) count() (executions, results int) {
-	f.one(&executions, "SELECT count(*) FROM executions")
-	f.one(&results, "SELECT count(*) FROM test_results")
-	return executions, results
+SELECT organization_id, test_key, environment_name, workflow, length(translate(outcomes, 'psbic', '')), unreliable_at FROM strips WHERE unreliable_at IS NOT NULL`)
 }

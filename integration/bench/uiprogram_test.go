@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -130,5 +129,3 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (p *program) api() *http.Client { return &http.Client{Transport: bearer(p.token)} }
-
-func (p *program) tokenFile() string { return filepath.Join(p.dir, "bench-token") }

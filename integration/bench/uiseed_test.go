@@ -69,7 +69,7 @@ type seeder struct {
 	p      *program
 	store  *store.Store
 	intake *intake.Intake
-	agents map[string]context.Context //nolint:containedctx // each speaks for the agent of a cluster, by its environment
+	agents map[string]tenant.Viewer // of each cluster, by its environment
 
 	workflows  apiv1connect.WorkflowServiceClient
 	executions apiv1connect.ExecutionServiceClient
@@ -90,7 +90,7 @@ func newSeeder(tb testing.TB, p *program, user, owner string) *seeder {
 	ok(tb, err)
 	c := p.api()
 	return &seeder{
-		tb: tb, p: p, store: records, intake: in, agents: map[string]context.Context{},
+		tb: tb, p: p, store: records, intake: in, agents: map[string]tenant.Viewer{},
 		workflows: apiv1connect.NewWorkflowServiceClient(c, p.url), executions: apiv1connect.NewExecutionServiceClient(c, p.url),
 		clusters: apiv1connect.NewClusterServiceClient(c, p.url), releases: apiv1connect.NewReleaseServiceClient(c, p.url),
 	}
@@ -198,8 +198,10 @@ type uiRelease struct {
 // uiReleases are of each kind: one with all it needs, one with failures, one that lacks evidence, and a large one.
 func uiReleases() []uiRelease {
 	return []uiRelease{
-		{"shop", "1.40.0", []string{"smoke"}, 3, "passed"}, {"shop", "1.41.0", []string{"smoke"}, 3, "own failure"},
-		{"shop", "1.42.0", nil, 3, ""}, {"platform", "2026.11.0", []string{"smoke", "api"}, 6, "common failure"},
+		{"shop", "1.40.0", []string{"smoke"}, 3, "passed"},
+		{"shop", "1.41.0", []string{"smoke"}, 3, "own failure"},
+		{"shop", "1.42.0", nil, 3, ""},
+		{"platform", "2026.11.0", []string{"smoke", "api"}, 6, "common failure"},
 	}
 }
 
@@ -257,8 +259,13 @@ func (s *seeder) enroll(name string) (environment string) {
 	m, err := s.store.MembersByEmail(s.tb.Context(), uiEmail)
 	ok(s.tb, err)
 	id := uuid.MustParse(res.GetCluster().GetId())
-	s.agents[environment] = tenant.WithViewer(s.tb.Context(), tenant.Viewer{Kind: tenant.KindAgent, Organization: m[0].Organization, Cluster: id, Subject: id})
+	s.agents[environment] = tenant.Viewer{Kind: tenant.KindAgent, Organization: m[0].Organization, Cluster: id, Subject: id}
 	return environment
+}
+
+// as speaks for the agent where a run is.
+func (s *seeder) as(r *apiv1.Run) context.Context {
+	return tenant.WithViewer(s.tb.Context(), s.agents[r.GetEnvironment()])
 }
 
 func (s *seeder) begin(flow, commit string, of *apiv1.ReleaseName, places ...string) *apiv1.Execution {
@@ -277,14 +284,13 @@ func (s *seeder) run(flow string, n int, end string, tests int, commit string, o
 		s.report(r, execution.Running, nil, began)
 		s.log(r, fmt.Sprintf(strings.Repeat("tests/test_%[1]s.py::test_item[%[2]d] \x1b[32mPASSED\x1b[0m\n", 60), flow, n))
 		code, status := 0, execution.Passed
-		switch {
-		case end == "timed out":
+		if end == "timed out" {
 			code, status = 124, execution.TimedOut
-		default:
+		} else {
 			s.file(r, junitOf(flow, n, end, tests))
-			if strings.Contains(end, "failure") {
-				code, status = 1, execution.Failed
-			}
+		}
+		if strings.Contains(end, "failure") {
+			code, status = 1, execution.Failed
 		}
 		s.report(r, status, &code, began)
 	}
@@ -302,7 +308,7 @@ func (s *seeder) report(r *apiv1.Run, status execution.Status, code *int, began 
 		step.FinishedAt, out.FinishedAt, out.Delivered = began.Add(4*time.Minute), began.Add(4*time.Minute+3*time.Second), true
 	}
 	out.Steps = []execution.Step{step}
-	_, err := s.intake.Report(s.agents[r.GetEnvironment()], out)
+	_, err := s.intake.Report(s.as(r), out)
 	ok(s.tb, err)
 }
 
@@ -312,7 +318,7 @@ func (s *seeder) log(r *apiv1.Run, text string) {
 	ok(s.tb, err)
 	sum := crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli))
 	lines := strings.Count(text, "\n")
-	states, err := s.intake.Append(s.agents[r.GetEnvironment()], []execution.Chunk{{
+	states, err := s.intake.Append(s.as(r), []execution.Chunk{{
 		Attempt: uuid.MustParse(r.GetAttempts()[0].GetId()), Stream: execution.Stream(0), RawLen: len(text), Lines: lines, Data: pack.EncodeAll([]byte(text), nil), CRC: sum,
 		FirstTime: time.Now(), LastTime: time.Now(), Final: &execution.Totals{Bytes: int64(len(text)), Lines: int64(lines), CRC: sum},
 	}})
@@ -325,7 +331,7 @@ func (s *seeder) log(r *apiv1.Run, text string) {
 func (s *seeder) file(r *apiv1.Run, text []byte) {
 	s.tb.Helper()
 	sum := sha256.Sum256(text)
-	ok(s.tb, s.intake.File(s.agents[r.GetEnvironment()], execution.File{
+	ok(s.tb, s.intake.File(s.as(r), execution.File{
 		Attempt: uuid.MustParse(r.GetAttempts()[0].GetId()), Kind: execution.FileReport, Path: "out/junit.xml", Size: int64(len(text)),
 		SHA256: hex.EncodeToString(sum[:]), ContentType: "application/xml", Format: "junit",
 	}, bytes.NewReader(text)))

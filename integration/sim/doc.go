@@ -14,6 +14,7 @@
 //	│                                                        kubelet ──► ship ══► collect   │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
 //
-// A seed decides what is started, which faults come when, and the fate of each message. The order in which goroutines run within one
-// moment is the runtime's: the same seed nearly always, but not always, gives the same history.
+// A seed decides what is started, which faults come when, and the fate of each message. What it does not decide is the order in which
+// goroutines run within one moment, and the random waits of the program's own retries. So a seed that fails is run several times until it
+// fails again: make sim SEED=n REPEAT=m.
 package sim

@@ -16,7 +16,6 @@ const (
 	AllDie       Trouble = "all replicas die"   // F3
 	Rolls        Trouble = "replica is drained" // F3, F24
 	StoreAway    Trouble = "store is away"      // F5
-	PowerLoss    Trouble = "power loss"         // F26: commits of the last moments are lost with every replica
 	Partition    Trouble = "partition"          // F7: nothing gets through either way, and nobody is told
 	HalfOpen     Trouble = "half open"          // F7: what the control plane says does not arrive
 	Cut          Trouble = "connections cut"    // F7
@@ -32,7 +31,7 @@ const (
 // Troubles lists all kinds.
 func Troubles() []Trouble {
 	return []Trouble{
-		AgentDies, SplitBrain, ReplicaDies, AllDie, Rolls, StoreAway, PowerLoss, Partition, HalfOpen, Cut, ClockJumps, KubeAway, StaleReads,
+		AgentDies, SplitBrain, ReplicaDies, AllDie, Rolls, StoreAway, Partition, HalfOpen, Cut, ClockJumps, KubeAway, StaleReads,
 		PodEvicted, JobRemoved, NodeDies, HintsAreLost,
 	}
 }

@@ -31,18 +31,22 @@ func TestMutants(t *testing.T) {
 	shared := sim.Share(t)
 	for name, tc := range map[string]struct {
 		mutants sim.Mutants
-		with    []sim.Timed // beside what the seeds say
+		with    func(p *sim.Plan) // what goes wrong beside what the seeds say; nil for nothing
 		breaks  []history.Invariant
 		reason  string
 	}{
 		"Unfenced": {
-			sim.Mutants{Unfenced: true}, []sim.Timed{{Trouble: sim.SplitBrain, At: 2 * time.Second, For: time.Minute}}, []history.Invariant{history.I5}, "two agents with one identity both take commands, although only the newest session may",
+			sim.Mutants{Unfenced: true}, func(p *sim.Plan) {
+				p.Timed = append(p.Timed, sim.Timed{Trouble: sim.SplitBrain, At: 2 * time.Second, For: time.Minute})
+			}, []history.Invariant{history.I5}, "two agents with one identity both take commands, although only the newest session may",
 		},
 		"FireAndForget": {
 			sim.Mutants{FireAndForget: true}, nil, []history.Invariant{history.I2, history.I9}, "a command that is lost on its way never comes again, and its run ends without having begun",
 		},
 		"RandomNames": {
-			sim.Mutants{RandomNames: true}, nil, []history.Invariant{history.I1}, "a start whose answer was lost makes a second Job, and the test runs twice",
+			sim.Mutants{RandomNames: true}, func(p *sim.Plan) {
+				p.Rules = append(p.Rules, sim.Rule{Point: "kube.create-job.after", Nth: 1, Action: sim.Crash})
+			}, []history.Invariant{history.I1}, "a start whose answer was lost makes a second Job, and the test runs twice",
 		},
 		"Overlapping": {
 			sim.Mutants{Overlapping: true}, nil, []history.Invariant{history.I3}, "log bytes whose acknowledgement was lost are stored twice",
@@ -61,7 +65,9 @@ func TestMutants(t *testing.T) {
 			t.Parallel()
 			for n := range within {
 				plan := sim.NewPlan(uint64(n + 1))
-				plan.Timed = append(plan.Timed, tc.with...)
+				if tc.with != nil {
+					tc.with(&plan)
+				}
 				_, violations := once(t, shared, plan, sim.Options{Mutants: tc.mutants})
 				if slices.ContainsFunc(violations, func(v history.Violation) bool { return slices.Contains(tc.breaks, v.Invariant) }) {
 					t.Logf("found with seed %d: %s", plan.Seed, violations[0])

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -22,13 +23,14 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0 for as many as take a minute or less")
-	seed  = flag.Uint64("seed", 0, "the only seed that TestSeeds runs, with a log of everything; 0 for many")
-	first = flag.Uint64("first", 1, "the first of the seeds")
+	seeds  = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0 for as many as take a minute or less")
+	seed   = flag.Uint64("seed", 0, "the only seed that TestSeeds runs, with a log of everything; 0 for many")
+	repeat = flag.Int("repeat", 1, "how often that seed is run at most, until it breaks something")
+	first  = flag.Uint64("first", 1, "the first of the seeds")
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // each simulation leaves everything behind
+	debug.SetGCPercent(800) // each simulation leaves everything behind
 	m.Run()
 }
 
@@ -138,16 +140,7 @@ func TestSeeds(t *testing.T) {
 	t.Parallel()
 	shared := sim.Share(t)
 	if *seed != 0 {
-		plan := sim.NewPlan(*seed)
-		t.Log(plan)
-		r, violations := once(t, shared, plan, sim.Options{Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-		tell(t, plan, violations)
-		for _, e := range r.Events {
-			if e.Kind != history.Sent && e.Kind != history.Canary {
-				e.Data = nil
-				t.Logf("%s %+v", e.At.Format("15:04:05.000"), e)
-			}
-		}
+		again(t, shared, sim.NewPlan(*seed))
 		return
 	}
 	many := *seeds
@@ -166,6 +159,32 @@ func TestSeeds(t *testing.T) {
 		total.add(r)
 	})
 	t.Cleanup(func() { t.Log(total) })
+}
+
+// again runs a plan until it breaks something, at most so often as is asked for, and shows everything of that run, or of the last.
+func again(t *testing.T, shared *sim.Shared, plan sim.Plan) {
+	t.Helper()
+	t.Log(plan)
+	for n := range *repeat {
+		var log bytes.Buffer
+		r, violations := once(t, shared, plan, sim.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		if len(violations) == 0 && n < *repeat-1 {
+			continue
+		}
+		for _, e := range r.Events {
+			if e.Kind != history.Sent && e.Kind != history.Canary {
+				e.Data = nil
+				text, err := json.Marshal(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%s %s", e.At.Format("15:04:05.000"), text)
+			}
+		}
+		t.Logf("%s\nrun %d of %d", log.String(), n+1, *repeat)
+		tell(t, plan, violations)
+		return
+	}
 }
 
 // share is how many of so many simulations there is time for: the race detector makes each take several times as long.

@@ -60,8 +60,6 @@ func (w *World) trouble(t Timed, s *site) (begin, end func()) {
 		return func() { s.kube.set(func() { s.kube.behind = late }) }, func() { s.kube.set(func() { s.kube.behind = 0 }) }
 	case PodEvicted, NodeDies, JobRemoved:
 		return func() { w.strikePod(t, s) }, nil
-	case PowerLoss:
-		return func() { w.losePower(t) }, nil
 	}
 	return func() {}, nil
 }
@@ -145,6 +143,3 @@ func (w *World) strikePod(t Timed, s *site) {
 		})
 	}
 }
-
-// losePower is not simulated yet.
-func (w *World) losePower(Timed) {}

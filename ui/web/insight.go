@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/insight"
+	"github.com/seatrial/seatrial/controlplane/insight/coverage"
 	"github.com/seatrial/seatrial/ui/web/pages"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -127,6 +128,7 @@ func (s *site) coverage(w http.ResponseWriter, r *http.Request, _ view.Member) e
 		}
 		p.Wrong, status = wrong, statusOf(fault.KindOf(err))
 	}
+	p.Shown, p.Next = part(r, r.URL.Path, p.Rows(), max(coverCells/max(len(p.Coverage.Environments), 1), 1), func(row coverage.Row) string { return row.Workflow })
 	return render(r.Context(), w, status, pages.Coverage, p)
 }
 

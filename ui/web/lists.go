@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -17,6 +18,8 @@ const (
 	fewRuns      = 10 // executions on the page of a workflow
 	fewTemplates = 20 // templates below the workflows of the catalog
 	pageSize     = 50 // rows on a list
+	tokenRows    = 100
+	coverCells   = 450 // of the matrix of the catalog and the environments
 )
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) error {
@@ -112,4 +115,20 @@ func following(u *url.URL, name, cursor string) string {
 	q := u.Query()
 	q.Set(name, cursor)
 	return u.Path + "?" + q.Encode()
+}
+
+// part returns the page of a list that begins after the name in the address, and the address of the next one, under the path of the list. The
+// list is at hand as a whole, as few lists are: what is bounded is the page.
+func part[T any](r *http.Request, path string, list []T, size int, name func(T) string) (page []T, next string) {
+	at := &url.URL{Path: path}
+	if r.Method == http.MethodGet { // what a form has sent is no address
+		at.RawQuery = r.URL.RawQuery
+	}
+	if after := at.Query().Get("after"); after != "" {
+		list = list[1+slices.IndexFunc(list, func(one T) bool { return name(one) == after }):]
+	}
+	if len(list) <= size {
+		return list, ""
+	}
+	return list[:size], following(at, "after", name(list[size-1]))
 }

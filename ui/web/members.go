@@ -22,9 +22,11 @@ func (s *site) showMembers(w http.ResponseWriter, r *http.Request, m view.Member
 	if p.Asked.Role == "" {
 		p.Asked.Role = tenant.RoleMaintainer
 	}
-	if p.Members, err = s.People.Members(r.Context()); err != nil {
+	all, err := s.People.Members(r.Context())
+	if err != nil {
 		return err
 	}
+	p.Members, p.Next = part(r, p.Path(), all, pageSize, func(m tenant.Member) string { return m.Email })
 	if p.Teams, err = s.People.Teams(r.Context()); err != nil {
 		return err
 	}

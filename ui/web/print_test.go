@@ -70,11 +70,10 @@ func printed(ctx context.Context, t *testing.T, name string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pdf := []byte(got.Data)
 	if dir := os.Getenv("SHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, "release-"+name+".pdf"), pdf, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "release-"+name+".pdf"), got.Data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return len(sheet.FindAll(pdf, -1))
+	return len(sheet.FindAll(got.Data, -1))
 }

@@ -154,9 +154,11 @@ func (s *site) showTokens(w http.ResponseWriter, r *http.Request, m view.Member,
 	wrong := p.Wrong
 	p.SettingsProps = s.settingsOf(r, m, "tokens", "API tokens")
 	p.Wrong = wrong
-	if p.Tokens, err = s.Tokens.Tokens(r.Context()); err != nil {
+	tokens, err := s.Tokens.Tokens(r.Context())
+	if err != nil {
 		return err
 	}
+	p.Tokens, p.Next = part(r, p.Path(), tokens, tokenRows, func(t tenant.Token) string { return t.ID.String() })
 	all, err := s.People.Teams(r.Context())
 	if err != nil {
 		return err

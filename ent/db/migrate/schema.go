@@ -1841,9 +1841,6 @@ var (
 				Name:    "run_organization_id_workflow_environment_name_id",
 				Unique:  false,
 				Columns: []*schema.Column{RunsColumns[24], RunsColumns[8], RunsColumns[16], RunsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "status IN ('passed', 'failed', 'errored', 'timed_out')",
-				},
 			},
 		},
 	}

@@ -46,11 +46,13 @@ type CoverageProps struct {
 	Coverage insight.Coverage
 	Days     string // as it was asked for
 	All      bool   // workflows without a gap, too
+	Shown    []coverage.Row
+	Next     string // address of the next rows
 	Wrong    Wrong
 }
 
-// rows are those that the page shows.
-func (p CoverageProps) rows() []coverage.Row {
+// Rows are those that the page is about.
+func (p CoverageProps) Rows() []coverage.Row {
 	if p.All {
 		return p.Coverage.Rows
 	}

@@ -36,6 +36,9 @@ type SettingsProps struct {
 	Wrong Wrong
 }
 
+// Path is the address of the page.
+func (p SettingsProps) Path() string { return settingsPath(p.Frame, p.Here) }
+
 // AccountProps are what the page of the own account shows.
 type AccountProps struct {
 	SettingsProps
@@ -50,7 +53,8 @@ type AccountProps struct {
 // MembersProps are what the page of members shows.
 type MembersProps struct {
 	SettingsProps
-	Members     []tenant.Member
+	Members     []tenant.Member // of this page
+	Next        string          // address of the next page
 	Invitations []tenant.Invitation
 	Teams       []tenant.Team
 	Asked       tenant.NewInvitation
@@ -68,7 +72,8 @@ type TeamsProps struct {
 // TokensProps are what the page of API tokens shows.
 type TokensProps struct {
 	SettingsProps
-	Tokens []tenant.Token
+	Tokens []tenant.Token   // of this page
+	Next   string           // address of the next page
 	Teams  []tenant.TeamRef // those that the viewer may make tokens for
 	Scopes []tenant.Scope   // those that the viewer has
 	Asked  TokenForm

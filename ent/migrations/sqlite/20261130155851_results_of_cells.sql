@@ -4,7 +4,7 @@ UPDATE `runs` SET `workflow` = (SELECT `workflow` FROM `executions` WHERE `execu
 -- create index "execution_organization_id_status_id" to table: "executions"
 CREATE INDEX `execution_organization_id_status_id` ON `executions` (`organization_id`, `status`, `id`);
 -- create index "run_organization_id_workflow_environment_name_id" to table: "runs"
-CREATE INDEX `run_organization_id_workflow_environment_name_id` ON `runs` (`organization_id`, `workflow`, `environment_name`, `id`) WHERE status IN ('passed', 'failed', 'errored', 'timed_out');
+CREATE INDEX `run_organization_id_workflow_environment_name_id` ON `runs` (`organization_id`, `workflow`, `environment_name`, `id`);
 
 -- +goose Down
 -- reverse: create index "run_organization_id_workflow_environment_name_id" to table: "runs"
