@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -22,6 +24,7 @@ func run() int {
 	context.AfterFunc(ctx, stop) // a second key ends it at once
 	return cmd.Main(ctx, os.Args[1:], cmd.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv,
+		Plugin:   strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-seatrial"), // kubectl calls a plugin by such a name
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
 		PipedOut: !term.IsTerminal(int(os.Stdout.Fd())),
 	})

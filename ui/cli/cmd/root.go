@@ -26,6 +26,7 @@ type Options struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(string) string
+	Plugin   bool             // it was called as kubectl seatrial
 	Terminal bool             // Err is a terminal: progress rewrites one line
 	PipedOut bool             // Out is not a terminal: logs carry no headers
 	HTTP     *http.Client     // nil means a new one
@@ -106,6 +107,9 @@ func (a *app) root() *cobra.Command {
 			return err
 		},
 	}
+	if a.Plugin {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl seatrial"}
+	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
@@ -140,7 +144,11 @@ func (a *app) connect() (clients, error) {
 	if err != nil {
 		return clients{}, err
 	}
-	a.target, err = cfg.Resolve(a.context, a.Env)
+	name := a.context
+	if name == "" && a.Plugin {
+		name = cfg.Beside(config.KubeContext(a.Env))
+	}
+	a.target, err = cfg.Resolve(name, a.Env)
 	if err != nil {
 		return clients{}, err
 	}
