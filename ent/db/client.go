@@ -52,8 +52,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
@@ -151,10 +154,16 @@ type Client struct {
 	Run *RunClient
 	// Schedule is the client for interacting with the Schedule builders.
 	Schedule *ScheduleClient
+	// SearchEntry is the client for interacting with the SearchEntry builders.
+	SearchEntry *SearchEntryClient
+	// SearchWord is the client for interacting with the SearchWord builders.
+	SearchWord *SearchWordClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
 	Setting *SettingClient
+	// Snapshot is the client for interacting with the Snapshot builders.
+	Snapshot *SnapshotClient
 	// Step is the client for interacting with the Step builders.
 	Step *StepClient
 	// Team is the client for interacting with the Team builders.
@@ -234,8 +243,11 @@ func (c *Client) init() {
 	c.Repository = NewRepositoryClient(c.config)
 	c.Run = NewRunClient(c.config)
 	c.Schedule = NewScheduleClient(c.config)
+	c.SearchEntry = NewSearchEntryClient(c.config)
+	c.SearchWord = NewSearchWordClient(c.config)
 	c.Service = NewServiceClient(c.config)
 	c.Setting = NewSettingClient(c.config)
+	c.Snapshot = NewSnapshotClient(c.config)
 	c.Step = NewStepClient(c.config)
 	c.Team = NewTeamClient(c.config)
 	c.TeamMember = NewTeamMemberClient(c.config)
@@ -380,8 +392,11 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
 		Schedule:                NewScheduleClient(cfg),
+		SearchEntry:             NewSearchEntryClient(cfg),
+		SearchWord:              NewSearchWordClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
+		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
 		Team:                    NewTeamClient(cfg),
 		TeamMember:              NewTeamMemberClient(cfg),
@@ -453,8 +468,11 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
 		Schedule:                NewScheduleClient(cfg),
+		SearchEntry:             NewSearchEntryClient(cfg),
+		SearchWord:              NewSearchWordClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
+		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
 		Team:                    NewTeamClient(cfg),
 		TeamMember:              NewTeamMemberClient(cfg),
@@ -507,10 +525,10 @@ func (c *Client) Use(hooks ...Hook) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
-		c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
-		c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step, c.Team,
+		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.TestStrip, c.Trigger, c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark,
+		c.Webhook, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -527,10 +545,10 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
-		c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
-		c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step, c.Team,
+		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.TestStrip, c.Trigger, c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark,
+		c.Webhook, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -611,10 +629,16 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Run.mutate(ctx, m)
 	case *ScheduleMutation:
 		return c.Schedule.mutate(ctx, m)
+	case *SearchEntryMutation:
+		return c.SearchEntry.mutate(ctx, m)
+	case *SearchWordMutation:
+		return c.SearchWord.mutate(ctx, m)
 	case *ServiceMutation:
 		return c.Service.mutate(ctx, m)
 	case *SettingMutation:
 		return c.Setting.mutate(ctx, m)
+	case *SnapshotMutation:
+		return c.Snapshot.mutate(ctx, m)
 	case *StepMutation:
 		return c.Step.mutate(ctx, m)
 	case *TeamMutation:
@@ -6644,6 +6668,274 @@ func (c *ScheduleClient) mutate(ctx context.Context, m *ScheduleMutation) (Value
 	}
 }
 
+// SearchEntryClient is a client for the SearchEntry schema.
+type SearchEntryClient struct {
+	config
+}
+
+// NewSearchEntryClient returns a client for the SearchEntry from the given config.
+func NewSearchEntryClient(c config) *SearchEntryClient {
+	return &SearchEntryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `searchentry.Hooks(f(g(h())))`.
+func (c *SearchEntryClient) Use(hooks ...Hook) {
+	c.hooks.SearchEntry = append(c.hooks.SearchEntry, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `searchentry.Intercept(f(g(h())))`.
+func (c *SearchEntryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SearchEntry = append(c.inters.SearchEntry, interceptors...)
+}
+
+// Create returns a builder for creating a SearchEntry entity.
+func (c *SearchEntryClient) Create() *SearchEntryCreate {
+	mutation := newSearchEntryMutation(c.config, OpCreate)
+	return &SearchEntryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SearchEntry entities.
+func (c *SearchEntryClient) CreateBulk(builders ...*SearchEntryCreate) *SearchEntryCreateBulk {
+	return &SearchEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SearchEntryClient) MapCreateBulk(slice any, setFunc func(*SearchEntryCreate, int)) *SearchEntryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SearchEntryCreateBulk{err: fmt.Errorf("calling to SearchEntryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SearchEntryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SearchEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SearchEntry.
+func (c *SearchEntryClient) Update() *SearchEntryUpdate {
+	mutation := newSearchEntryMutation(c.config, OpUpdate)
+	return &SearchEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SearchEntryClient) UpdateOne(_m *SearchEntry) *SearchEntryUpdateOne {
+	mutation := newSearchEntryMutation(c.config, OpUpdateOne, withSearchEntry(_m))
+	return &SearchEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SearchEntryClient) UpdateOneID(id int) *SearchEntryUpdateOne {
+	mutation := newSearchEntryMutation(c.config, OpUpdateOne, withSearchEntryID(id))
+	return &SearchEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SearchEntry.
+func (c *SearchEntryClient) Delete() *SearchEntryDelete {
+	mutation := newSearchEntryMutation(c.config, OpDelete)
+	return &SearchEntryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SearchEntryClient) DeleteOne(_m *SearchEntry) *SearchEntryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SearchEntryClient) DeleteOneID(id int) *SearchEntryDeleteOne {
+	builder := c.Delete().Where(searchentry.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SearchEntryDeleteOne{builder}
+}
+
+// Query returns a query builder for SearchEntry.
+func (c *SearchEntryClient) Query() *SearchEntryQuery {
+	return &SearchEntryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSearchEntry},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SearchEntry entity by its id.
+func (c *SearchEntryClient) Get(ctx context.Context, id int) (*SearchEntry, error) {
+	return c.Query().Where(searchentry.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SearchEntryClient) GetX(ctx context.Context, id int) *SearchEntry {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SearchEntryClient) Hooks() []Hook {
+	hooks := c.hooks.SearchEntry
+	return append(hooks[:len(hooks):len(hooks)], searchentry.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SearchEntryClient) Interceptors() []Interceptor {
+	return c.inters.SearchEntry
+}
+
+func (c *SearchEntryClient) mutate(ctx context.Context, m *SearchEntryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SearchEntryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SearchEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SearchEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SearchEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown SearchEntry mutation op: %q", m.Op())
+	}
+}
+
+// SearchWordClient is a client for the SearchWord schema.
+type SearchWordClient struct {
+	config
+}
+
+// NewSearchWordClient returns a client for the SearchWord from the given config.
+func NewSearchWordClient(c config) *SearchWordClient {
+	return &SearchWordClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `searchword.Hooks(f(g(h())))`.
+func (c *SearchWordClient) Use(hooks ...Hook) {
+	c.hooks.SearchWord = append(c.hooks.SearchWord, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `searchword.Intercept(f(g(h())))`.
+func (c *SearchWordClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SearchWord = append(c.inters.SearchWord, interceptors...)
+}
+
+// Create returns a builder for creating a SearchWord entity.
+func (c *SearchWordClient) Create() *SearchWordCreate {
+	mutation := newSearchWordMutation(c.config, OpCreate)
+	return &SearchWordCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SearchWord entities.
+func (c *SearchWordClient) CreateBulk(builders ...*SearchWordCreate) *SearchWordCreateBulk {
+	return &SearchWordCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SearchWordClient) MapCreateBulk(slice any, setFunc func(*SearchWordCreate, int)) *SearchWordCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SearchWordCreateBulk{err: fmt.Errorf("calling to SearchWordClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SearchWordCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SearchWordCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SearchWord.
+func (c *SearchWordClient) Update() *SearchWordUpdate {
+	mutation := newSearchWordMutation(c.config, OpUpdate)
+	return &SearchWordUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SearchWordClient) UpdateOne(_m *SearchWord) *SearchWordUpdateOne {
+	mutation := newSearchWordMutation(c.config, OpUpdateOne, withSearchWord(_m))
+	return &SearchWordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SearchWordClient) UpdateOneID(id int) *SearchWordUpdateOne {
+	mutation := newSearchWordMutation(c.config, OpUpdateOne, withSearchWordID(id))
+	return &SearchWordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SearchWord.
+func (c *SearchWordClient) Delete() *SearchWordDelete {
+	mutation := newSearchWordMutation(c.config, OpDelete)
+	return &SearchWordDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SearchWordClient) DeleteOne(_m *SearchWord) *SearchWordDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SearchWordClient) DeleteOneID(id int) *SearchWordDeleteOne {
+	builder := c.Delete().Where(searchword.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SearchWordDeleteOne{builder}
+}
+
+// Query returns a query builder for SearchWord.
+func (c *SearchWordClient) Query() *SearchWordQuery {
+	return &SearchWordQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSearchWord},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SearchWord entity by its id.
+func (c *SearchWordClient) Get(ctx context.Context, id int) (*SearchWord, error) {
+	return c.Query().Where(searchword.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SearchWordClient) GetX(ctx context.Context, id int) *SearchWord {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SearchWordClient) Hooks() []Hook {
+	hooks := c.hooks.SearchWord
+	return append(hooks[:len(hooks):len(hooks)], searchword.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SearchWordClient) Interceptors() []Interceptor {
+	return c.inters.SearchWord
+}
+
+func (c *SearchWordClient) mutate(ctx context.Context, m *SearchWordMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SearchWordCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SearchWordUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SearchWordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SearchWordDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown SearchWord mutation op: %q", m.Op())
+	}
+}
+
 // ServiceClient is a client for the Service schema.
 type ServiceClient struct {
 	config
@@ -6941,6 +7233,172 @@ func (c *SettingClient) mutate(ctx context.Context, m *SettingMutation) (Value, 
 		return (&SettingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Setting mutation op: %q", m.Op())
+	}
+}
+
+// SnapshotClient is a client for the Snapshot schema.
+type SnapshotClient struct {
+	config
+}
+
+// NewSnapshotClient returns a client for the Snapshot from the given config.
+func NewSnapshotClient(c config) *SnapshotClient {
+	return &SnapshotClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `snapshot.Hooks(f(g(h())))`.
+func (c *SnapshotClient) Use(hooks ...Hook) {
+	c.hooks.Snapshot = append(c.hooks.Snapshot, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `snapshot.Intercept(f(g(h())))`.
+func (c *SnapshotClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Snapshot = append(c.inters.Snapshot, interceptors...)
+}
+
+// Create returns a builder for creating a Snapshot entity.
+func (c *SnapshotClient) Create() *SnapshotCreate {
+	mutation := newSnapshotMutation(c.config, OpCreate)
+	return &SnapshotCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Snapshot entities.
+func (c *SnapshotClient) CreateBulk(builders ...*SnapshotCreate) *SnapshotCreateBulk {
+	return &SnapshotCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SnapshotClient) MapCreateBulk(slice any, setFunc func(*SnapshotCreate, int)) *SnapshotCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SnapshotCreateBulk{err: fmt.Errorf("calling to SnapshotClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SnapshotCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SnapshotCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Snapshot.
+func (c *SnapshotClient) Update() *SnapshotUpdate {
+	mutation := newSnapshotMutation(c.config, OpUpdate)
+	return &SnapshotUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SnapshotClient) UpdateOne(_m *Snapshot) *SnapshotUpdateOne {
+	mutation := newSnapshotMutation(c.config, OpUpdateOne, withSnapshot(_m))
+	return &SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SnapshotClient) UpdateOneID(id uuid.UUID) *SnapshotUpdateOne {
+	mutation := newSnapshotMutation(c.config, OpUpdateOne, withSnapshotID(id))
+	return &SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Snapshot.
+func (c *SnapshotClient) Delete() *SnapshotDelete {
+	mutation := newSnapshotMutation(c.config, OpDelete)
+	return &SnapshotDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SnapshotClient) DeleteOne(_m *Snapshot) *SnapshotDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SnapshotClient) DeleteOneID(id uuid.UUID) *SnapshotDeleteOne {
+	builder := c.Delete().Where(snapshot.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SnapshotDeleteOne{builder}
+}
+
+// Query returns a query builder for Snapshot.
+func (c *SnapshotClient) Query() *SnapshotQuery {
+	return &SnapshotQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSnapshot},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Snapshot entity by its id.
+func (c *SnapshotClient) Get(ctx context.Context, id uuid.UUID) (*Snapshot, error) {
+	return c.Query().Where(snapshot.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SnapshotClient) GetX(ctx context.Context, id uuid.UUID) *Snapshot {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Snapshot.
+func (c *SnapshotClient) QueryOrganization(_m *Snapshot) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(snapshot.Table, snapshot.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, snapshot.OrganizationTable, snapshot.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Snapshot.
+func (c *SnapshotClient) QueryTeam(_m *Snapshot) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(snapshot.Table, snapshot.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, snapshot.TeamTable, snapshot.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *SnapshotClient) Hooks() []Hook {
+	hooks := c.hooks.Snapshot
+	return append(hooks[:len(hooks):len(hooks)], snapshot.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SnapshotClient) Interceptors() []Interceptor {
+	return c.inters.Snapshot
+}
+
+func (c *SnapshotClient) mutate(ctx context.Context, m *SnapshotMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SnapshotCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SnapshotUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SnapshotDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Snapshot mutation op: %q", m.Op())
 	}
 }
 
@@ -9608,10 +10066,10 @@ type (
 		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
-		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
-		Trigger, TriggerWatch, TrustRule, Waiver, WatchMark, Webhook, Workflow,
-		WorkflowRevision []ent.Hook
+		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
+		Setting, Snapshot, Step, Team, TeamMember, Template, TemplateRevision,
+		TemplateUse, TestResult, TestStrip, Trigger, TriggerWatch, TrustRule, Waiver,
+		WatchMark, Webhook, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
@@ -9619,10 +10077,10 @@ type (
 		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
-		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
-		Trigger, TriggerWatch, TrustRule, Waiver, WatchMark, Webhook, Workflow,
-		WorkflowRevision []ent.Interceptor
+		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
+		Setting, Snapshot, Step, Team, TeamMember, Template, TemplateRevision,
+		TemplateUse, TestResult, TestStrip, Trigger, TriggerWatch, TrustRule, Waiver,
+		WatchMark, Webhook, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

@@ -48,8 +48,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
@@ -162,8 +165,11 @@ func checkColumn(t, c string) error {
 			repository.Table:              repository.ValidColumn,
 			run.Table:                     run.ValidColumn,
 			schedule.Table:                schedule.ValidColumn,
+			searchentry.Table:             searchentry.ValidColumn,
+			searchword.Table:              searchword.ValidColumn,
 			service.Table:                 service.ValidColumn,
 			setting.Table:                 setting.ValidColumn,
+			snapshot.Table:                snapshot.ValidColumn,
 			step.Table:                    step.ValidColumn,
 			team.Table:                    team.ValidColumn,
 			teammember.Table:              teammember.ValidColumn,

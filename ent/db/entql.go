@@ -40,8 +40,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
@@ -67,7 +70,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 54)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 57)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -931,6 +934,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldBefore:         {Type: field.TypeString, Column: releasechange.FieldBefore},
 			releasechange.FieldAfter:          {Type: field.TypeString, Column: releasechange.FieldAfter},
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
+			releasechange.FieldBlockers:       {Type: field.TypeJSON, Column: releasechange.FieldBlockers},
 		},
 	}
 	graph.Nodes[32] = &sqlgraph.Node{
@@ -1055,6 +1059,45 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   searchentry.Table,
+			Columns: searchentry.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: searchentry.FieldID,
+			},
+		},
+		Type: "SearchEntry",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			searchentry.FieldOrganizationID: {Type: field.TypeUUID, Column: searchentry.FieldOrganizationID},
+			searchentry.FieldKind:           {Type: field.TypeString, Column: searchentry.FieldKind},
+			searchentry.FieldRef:            {Type: field.TypeString, Column: searchentry.FieldRef},
+			searchentry.FieldWorkflow:       {Type: field.TypeString, Column: searchentry.FieldWorkflow},
+			searchentry.FieldTitle:          {Type: field.TypeString, Column: searchentry.FieldTitle},
+			searchentry.FieldWords:          {Type: field.TypeString, Column: searchentry.FieldWords},
+			searchentry.FieldVersion:        {Type: field.TypeInt, Column: searchentry.FieldVersion},
+			searchentry.FieldListed:         {Type: field.TypeBool, Column: searchentry.FieldListed},
+			searchentry.FieldSubjectID:      {Type: field.TypeUUID, Column: searchentry.FieldSubjectID},
+		},
+	}
+	graph.Nodes[37] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   searchword.Table,
+			Columns: searchword.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: searchword.FieldID,
+			},
+		},
+		Type: "SearchWord",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			searchword.FieldOrganizationID: {Type: field.TypeUUID, Column: searchword.FieldOrganizationID},
+			searchword.FieldKind:           {Type: field.TypeString, Column: searchword.FieldKind},
+			searchword.FieldWord:           {Type: field.TypeBytes, Column: searchword.FieldWord},
+			searchword.FieldEntryID:        {Type: field.TypeInt, Column: searchword.FieldEntryID},
+		},
+	}
+	graph.Nodes[38] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -1079,7 +1122,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -1094,7 +1137,35 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   snapshot.Table,
+			Columns: snapshot.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: snapshot.FieldID,
+			},
+		},
+		Type: "Snapshot",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			snapshot.FieldCreatedAt:      {Type: field.TypeTime, Column: snapshot.FieldCreatedAt},
+			snapshot.FieldUpdatedAt:      {Type: field.TypeTime, Column: snapshot.FieldUpdatedAt},
+			snapshot.FieldOrganizationID: {Type: field.TypeUUID, Column: snapshot.FieldOrganizationID},
+			snapshot.FieldTeamID:         {Type: field.TypeUUID, Column: snapshot.FieldTeamID},
+			snapshot.FieldKind:           {Type: field.TypeString, Column: snapshot.FieldKind},
+			snapshot.FieldRef:            {Type: field.TypeString, Column: snapshot.FieldRef},
+			snapshot.FieldTitle:          {Type: field.TypeString, Column: snapshot.FieldTitle},
+			snapshot.FieldHash:           {Type: field.TypeString, Column: snapshot.FieldHash},
+			snapshot.FieldContent:        {Type: field.TypeBytes, Column: snapshot.FieldContent},
+			snapshot.FieldActor:          {Type: field.TypeString, Column: snapshot.FieldActor},
+			snapshot.FieldExpiresAt:      {Type: field.TypeTime, Column: snapshot.FieldExpiresAt},
+			snapshot.FieldRevokedAt:      {Type: field.TypeTime, Column: snapshot.FieldRevokedAt},
+			snapshot.FieldRevokedBy:      {Type: field.TypeString, Column: snapshot.FieldRevokedBy},
+			snapshot.FieldOpened:         {Type: field.TypeInt, Column: snapshot.FieldOpened},
+			snapshot.FieldOpenedAt:       {Type: field.TypeTime, Column: snapshot.FieldOpenedAt},
+		},
+	}
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -1124,7 +1195,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -1141,7 +1212,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1159,7 +1230,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[41] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1181,7 +1252,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[42] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1201,7 +1272,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1220,7 +1291,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1254,7 +1325,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -1273,9 +1344,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldLastExecutionID: {Type: field.TypeUUID, Column: teststrip.FieldLastExecutionID},
 			teststrip.FieldLastAt:          {Type: field.TypeTime, Column: teststrip.FieldLastAt},
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
+			teststrip.FieldListed:          {Type: field.TypeBool, Column: teststrip.FieldListed},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[49] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trigger.Table,
 			Columns: trigger.Columns,
@@ -1304,7 +1376,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[47] = &sqlgraph.Node{
+	graph.Nodes[50] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   triggerwatch.Table,
 			Columns: triggerwatch.Columns,
@@ -1326,7 +1398,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			triggerwatch.FieldSince:          {Type: field.TypeTime, Column: triggerwatch.FieldSince},
 		},
 	}
-	graph.Nodes[48] = &sqlgraph.Node{
+	graph.Nodes[51] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1353,7 +1425,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[49] = &sqlgraph.Node{
+	graph.Nodes[52] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1383,7 +1455,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[50] = &sqlgraph.Node{
+	graph.Nodes[53] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   watchmark.Table,
 			Columns: watchmark.Columns,
@@ -1404,7 +1476,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			watchmark.FieldSeenAt:         {Type: field.TypeTime, Column: watchmark.FieldSeenAt},
 		},
 	}
-	graph.Nodes[51] = &sqlgraph.Node{
+	graph.Nodes[54] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   webhook.Table,
 			Columns: webhook.Columns,
@@ -1439,7 +1511,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[52] = &sqlgraph.Node{
+	graph.Nodes[55] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1462,7 +1534,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[53] = &sqlgraph.Node{
+	graph.Nodes[56] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -2381,6 +2453,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Service",
 		"Attempt",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   snapshot.OrganizationTable,
+			Columns: []string{snapshot.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Snapshot",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   snapshot.TeamTable,
+			Columns: []string{snapshot.TeamColumn},
+			Bidi:    false,
+		},
+		"Snapshot",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -7140,6 +7236,11 @@ func (f *ReleaseChangeFilter) WhereCause(p entql.StringP) {
 	f.Where(p.Field(releasechange.FieldCause))
 }
 
+// WhereBlockers applies the entql json.RawMessage predicate on the blockers field.
+func (f *ReleaseChangeFilter) WhereBlockers(p entql.BytesP) {
+	f.Where(p.Field(releasechange.FieldBlockers))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ReleaseChangeFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -7823,6 +7924,151 @@ func (f *ScheduleFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *SearchEntryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the SearchEntryQuery builder.
+func (_q *SearchEntryQuery) Filter() *SearchEntryFilter {
+	return &SearchEntryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *SearchEntryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the SearchEntryMutation builder.
+func (m *SearchEntryMutation) Filter() *SearchEntryFilter {
+	return &SearchEntryFilter{config: m.config, predicateAdder: m}
+}
+
+// SearchEntryFilter provides a generic filtering capability at runtime for SearchEntryQuery.
+type SearchEntryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *SearchEntryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *SearchEntryFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(searchentry.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *SearchEntryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(searchentry.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *SearchEntryFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldKind))
+}
+
+// WhereRef applies the entql string predicate on the ref field.
+func (f *SearchEntryFilter) WhereRef(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldRef))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *SearchEntryFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldWorkflow))
+}
+
+// WhereTitle applies the entql string predicate on the title field.
+func (f *SearchEntryFilter) WhereTitle(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldTitle))
+}
+
+// WhereWords applies the entql string predicate on the words field.
+func (f *SearchEntryFilter) WhereWords(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldWords))
+}
+
+// WhereVersion applies the entql int predicate on the version field.
+func (f *SearchEntryFilter) WhereVersion(p entql.IntP) {
+	f.Where(p.Field(searchentry.FieldVersion))
+}
+
+// WhereListed applies the entql bool predicate on the listed field.
+func (f *SearchEntryFilter) WhereListed(p entql.BoolP) {
+	f.Where(p.Field(searchentry.FieldListed))
+}
+
+// WhereSubjectID applies the entql [16]byte predicate on the subject_id field.
+func (f *SearchEntryFilter) WhereSubjectID(p entql.ValueP) {
+	f.Where(p.Field(searchentry.FieldSubjectID))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *SearchWordQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the SearchWordQuery builder.
+func (_q *SearchWordQuery) Filter() *SearchWordFilter {
+	return &SearchWordFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *SearchWordMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the SearchWordMutation builder.
+func (m *SearchWordMutation) Filter() *SearchWordFilter {
+	return &SearchWordFilter{config: m.config, predicateAdder: m}
+}
+
+// SearchWordFilter provides a generic filtering capability at runtime for SearchWordQuery.
+type SearchWordFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *SearchWordFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *SearchWordFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(searchword.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *SearchWordFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(searchword.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *SearchWordFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(searchword.FieldKind))
+}
+
+// WhereWord applies the entql []byte predicate on the word field.
+func (f *SearchWordFilter) WhereWord(p entql.BytesP) {
+	f.Where(p.Field(searchword.FieldWord))
+}
+
+// WhereEntryID applies the entql int predicate on the entry_id field.
+func (f *SearchWordFilter) WhereEntryID(p entql.IntP) {
+	f.Where(p.Field(searchword.FieldEntryID))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ServiceQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -7851,7 +8097,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7984,7 +8230,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8003,6 +8249,149 @@ func (f *SettingFilter) WhereCreatedAt(p entql.TimeP) {
 // WhereValue applies the entql []byte predicate on the value field.
 func (f *SettingFilter) WhereValue(p entql.BytesP) {
 	f.Where(p.Field(setting.FieldValue))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *SnapshotQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the SnapshotQuery builder.
+func (_q *SnapshotQuery) Filter() *SnapshotFilter {
+	return &SnapshotFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *SnapshotMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the SnapshotMutation builder.
+func (m *SnapshotMutation) Filter() *SnapshotFilter {
+	return &SnapshotFilter{config: m.config, predicateAdder: m}
+}
+
+// SnapshotFilter provides a generic filtering capability at runtime for SnapshotQuery.
+type SnapshotFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *SnapshotFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *SnapshotFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(snapshot.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *SnapshotFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(snapshot.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *SnapshotFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(snapshot.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *SnapshotFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(snapshot.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *SnapshotFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(snapshot.FieldTeamID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *SnapshotFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldKind))
+}
+
+// WhereRef applies the entql string predicate on the ref field.
+func (f *SnapshotFilter) WhereRef(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldRef))
+}
+
+// WhereTitle applies the entql string predicate on the title field.
+func (f *SnapshotFilter) WhereTitle(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldTitle))
+}
+
+// WhereHash applies the entql string predicate on the hash field.
+func (f *SnapshotFilter) WhereHash(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldHash))
+}
+
+// WhereContent applies the entql []byte predicate on the content field.
+func (f *SnapshotFilter) WhereContent(p entql.BytesP) {
+	f.Where(p.Field(snapshot.FieldContent))
+}
+
+// WhereActor applies the entql string predicate on the actor field.
+func (f *SnapshotFilter) WhereActor(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldActor))
+}
+
+// WhereExpiresAt applies the entql time.Time predicate on the expires_at field.
+func (f *SnapshotFilter) WhereExpiresAt(p entql.TimeP) {
+	f.Where(p.Field(snapshot.FieldExpiresAt))
+}
+
+// WhereRevokedAt applies the entql time.Time predicate on the revoked_at field.
+func (f *SnapshotFilter) WhereRevokedAt(p entql.TimeP) {
+	f.Where(p.Field(snapshot.FieldRevokedAt))
+}
+
+// WhereRevokedBy applies the entql string predicate on the revoked_by field.
+func (f *SnapshotFilter) WhereRevokedBy(p entql.StringP) {
+	f.Where(p.Field(snapshot.FieldRevokedBy))
+}
+
+// WhereOpened applies the entql int predicate on the opened field.
+func (f *SnapshotFilter) WhereOpened(p entql.IntP) {
+	f.Where(p.Field(snapshot.FieldOpened))
+}
+
+// WhereOpenedAt applies the entql time.Time predicate on the opened_at field.
+func (f *SnapshotFilter) WhereOpenedAt(p entql.TimeP) {
+	f.Where(p.Field(snapshot.FieldOpenedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *SnapshotFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *SnapshotFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *SnapshotFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *SnapshotFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
 }
 
 // addPredicate implements the predicateAdder interface.
@@ -8034,7 +8423,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8187,7 +8576,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8261,7 +8650,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8368,7 +8757,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8481,7 +8870,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8584,7 +8973,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8668,7 +9057,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8869,7 +9258,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8920,6 +9309,11 @@ func (f *TestStripFilter) WhereUnreliableAt(p entql.TimeP) {
 	f.Where(p.Field(teststrip.FieldUnreliableAt))
 }
 
+// WhereListed applies the entql bool predicate on the listed field.
+func (f *TestStripFilter) WhereListed(p entql.BoolP) {
+	f.Where(p.Field(teststrip.FieldListed))
+}
+
 // addPredicate implements the predicateAdder interface.
 func (_q *TriggerQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
@@ -8949,7 +9343,7 @@ type TriggerFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9097,7 +9491,7 @@ type TriggerWatchFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerWatchFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9224,7 +9618,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9362,7 +9756,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9515,7 +9909,7 @@ type WatchMarkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WatchMarkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9623,7 +10017,7 @@ type WebhookFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WebhookFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9801,7 +10195,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9919,7 +10313,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -34,6 +34,8 @@ type TestStrip struct {
 	LastAt time.Time `json:"last_at,omitempty"`
 	// UnreliableAt holds the value of the "unreliable_at" field.
 	UnreliableAt *time.Time `json:"unreliable_at,omitempty"`
+	// Listed holds the value of the "listed" field.
+	Listed       bool `json:"listed,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -42,6 +44,8 @@ func (*TestStrip) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case teststrip.FieldListed:
+			values[i] = new(sql.NullBool)
 		case teststrip.FieldID:
 			values[i] = new(sql.NullInt64)
 		case teststrip.FieldTestKey, teststrip.FieldEnvironmentName, teststrip.FieldWorkflow, teststrip.FieldOutcomes:
@@ -120,6 +124,12 @@ func (_m *TestStrip) assignValues(columns []string, values []any) error {
 				_m.UnreliableAt = new(time.Time)
 				*_m.UnreliableAt = value.Time
 			}
+		case teststrip.FieldListed:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field listed", values[i])
+			} else if value.Valid {
+				_m.Listed = value.Bool
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -181,6 +191,9 @@ func (_m *TestStrip) String() string {
 		builder.WriteString("unreliable_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("listed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Listed))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -79,6 +79,20 @@ func (_c *TestStripCreate) SetNillableUnreliableAt(v *time.Time) *TestStripCreat
 	return _c
 }
 
+// SetListed sets the "listed" field.
+func (_c *TestStripCreate) SetListed(v bool) *TestStripCreate {
+	_c.mutation.SetListed(v)
+	return _c
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_c *TestStripCreate) SetNillableListed(v *bool) *TestStripCreate {
+	if v != nil {
+		_c.SetListed(*v)
+	}
+	return _c
+}
+
 // Mutation returns the TestStripMutation object of the builder.
 func (_c *TestStripCreate) Mutation() *TestStripMutation {
 	return _c.mutation
@@ -86,6 +100,9 @@ func (_c *TestStripCreate) Mutation() *TestStripMutation {
 
 // Save creates the TestStrip in the database.
 func (_c *TestStripCreate) Save(ctx context.Context) (*TestStrip, error) {
+	if err := _c.defaults(); err != nil {
+		return nil, err
+	}
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -109,6 +126,15 @@ func (_c *TestStripCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
 	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *TestStripCreate) defaults() error {
+	if _, ok := _c.mutation.Listed(); !ok {
+		v := teststrip.DefaultListed
+		_c.mutation.SetListed(v)
+	}
+	return nil
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -138,6 +164,9 @@ func (_c *TestStripCreate) check() error {
 	}
 	if _, ok := _c.mutation.LastAt(); !ok {
 		return &ValidationError{Name: "last_at", err: errors.New(`db: missing required field "TestStrip.last_at"`)}
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		return &ValidationError{Name: "listed", err: errors.New(`db: missing required field "TestStrip.listed"`)}
 	}
 	return nil
 }
@@ -197,6 +226,10 @@ func (_c *TestStripCreate) createSpec() (*TestStrip, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.UnreliableAt(); ok {
 		_spec.SetField(teststrip.FieldUnreliableAt, field.TypeTime, value)
 		_node.UnreliableAt = &value
+	}
+	if value, ok := _c.mutation.Listed(); ok {
+		_spec.SetField(teststrip.FieldListed, field.TypeBool, value)
+		_node.Listed = value
 	}
 	return _node, _spec
 }
@@ -301,6 +334,18 @@ func (u *TestStripUpsert) UpdateUnreliableAt() *TestStripUpsert {
 // ClearUnreliableAt clears the value of the "unreliable_at" field.
 func (u *TestStripUpsert) ClearUnreliableAt() *TestStripUpsert {
 	u.SetNull(teststrip.FieldUnreliableAt)
+	return u
+}
+
+// SetListed sets the "listed" field.
+func (u *TestStripUpsert) SetListed(v bool) *TestStripUpsert {
+	u.Set(teststrip.FieldListed, v)
+	return u
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *TestStripUpsert) UpdateListed() *TestStripUpsert {
+	u.SetExcluded(teststrip.FieldListed)
 	return u
 }
 
@@ -421,6 +466,20 @@ func (u *TestStripUpsertOne) ClearUnreliableAt() *TestStripUpsertOne {
 	})
 }
 
+// SetListed sets the "listed" field.
+func (u *TestStripUpsertOne) SetListed(v bool) *TestStripUpsertOne {
+	return u.Update(func(s *TestStripUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *TestStripUpsertOne) UpdateListed() *TestStripUpsertOne {
+	return u.Update(func(s *TestStripUpsert) {
+		s.UpdateListed()
+	})
+}
+
 // Exec executes the query.
 func (u *TestStripUpsertOne) Exec(ctx context.Context) error {
 	if len(u.create.conflict) == 0 {
@@ -473,6 +532,7 @@ func (_c *TestStripCreateBulk) Save(ctx context.Context) ([]*TestStrip, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*TestStripMutation)
 				if !ok {
@@ -700,6 +760,20 @@ func (u *TestStripUpsertBulk) UpdateUnreliableAt() *TestStripUpsertBulk {
 func (u *TestStripUpsertBulk) ClearUnreliableAt() *TestStripUpsertBulk {
 	return u.Update(func(s *TestStripUpsert) {
 		s.ClearUnreliableAt()
+	})
+}
+
+// SetListed sets the "listed" field.
+func (u *TestStripUpsertBulk) SetListed(v bool) *TestStripUpsertBulk {
+	return u.Update(func(s *TestStripUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *TestStripUpsertBulk) UpdateListed() *TestStripUpsertBulk {
+	return u.Update(func(s *TestStripUpsert) {
+		s.UpdateListed()
 	})
 }
 

@@ -92,6 +92,20 @@ func (_u *TestStripUpdate) ClearUnreliableAt() *TestStripUpdate {
 	return _u
 }
 
+// SetListed sets the "listed" field.
+func (_u *TestStripUpdate) SetListed(v bool) *TestStripUpdate {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *TestStripUpdate) SetNillableListed(v *bool) *TestStripUpdate {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
 // Mutation returns the TestStripMutation object of the builder.
 func (_u *TestStripUpdate) Mutation() *TestStripMutation {
 	return _u.mutation
@@ -153,6 +167,9 @@ func (_u *TestStripUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.UnreliableAtCleared() {
 		_spec.ClearField(teststrip.FieldUnreliableAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(teststrip.FieldListed, field.TypeBool, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -235,6 +252,20 @@ func (_u *TestStripUpdateOne) SetNillableUnreliableAt(v *time.Time) *TestStripUp
 // ClearUnreliableAt clears the value of the "unreliable_at" field.
 func (_u *TestStripUpdateOne) ClearUnreliableAt() *TestStripUpdateOne {
 	_u.mutation.ClearUnreliableAt()
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *TestStripUpdateOne) SetListed(v bool) *TestStripUpdateOne {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *TestStripUpdateOne) SetNillableListed(v *bool) *TestStripUpdateOne {
+	if v != nil {
+		_u.SetListed(*v)
+	}
 	return _u
 }
 
@@ -329,6 +360,9 @@ func (_u *TestStripUpdateOne) sqlSave(ctx context.Context) (_node *TestStrip, er
 	}
 	if _u.mutation.UnreliableAtCleared() {
 		_spec.ClearField(teststrip.FieldUnreliableAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(teststrip.FieldListed, field.TypeBool, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &TestStrip{config: _u.config}

@@ -184,6 +184,7 @@ func (TestStrip) Fields() []ent.Field {
 		field.UUID("last_execution_id", uuid.UUID{}),      // of the newest
 		field.Time("last_at"),                             // when the newest came in
 		field.Time("unreliable_at").Optional().Nillable(), // when the latest came in that failed, or passed only when it was tried again
+		field.Bool("listed").Default(false),               // its test can be found by the words of its name
 	}
 }
 
@@ -196,6 +197,7 @@ func (TestStrip) Indexes() []ent.Index {
 		unique("test_key", "environment_name"),
 		index.Fields("organization_id", "workflow", "environment_name"),
 		index.Fields("organization_id", "unreliable_at").Annotations(entsql.IndexWhere("unreliable_at IS NOT NULL")),
+		index.Fields("id").StorageKey("teststrip_unlisted").Annotations(entsql.IndexWhere("NOT listed")),
 	}
 }
 

@@ -799,6 +799,14 @@ var (
 				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 			{
+				Name:    "execution_organization_id_commit_id",
+				Unique:  false,
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[15], ExecutionsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "\"commit\" <> ''",
+				},
+			},
+			{
 				Name:    "execution_root_id",
 				Unique:  false,
 				Columns: []*schema.Column{ExecutionsColumns[21]},
@@ -1603,6 +1611,7 @@ var (
 		{Name: "before", Type: field.TypeString},
 		{Name: "after", Type: field.TypeString},
 		{Name: "cause", Type: field.TypeString, Size: 2147483647},
+		{Name: "blockers", Type: field.TypeJSON, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "release_id", Type: field.TypeUUID},
 	}
@@ -1614,13 +1623,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "release_changes_organizations_organization",
-				Columns:    []*schema.Column{ReleaseChangesColumns[7]},
+				Columns:    []*schema.Column{ReleaseChangesColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "release_changes_releases_release",
-				Columns:    []*schema.Column{ReleaseChangesColumns[8]},
+				Columns:    []*schema.Column{ReleaseChangesColumns[9]},
 				RefColumns: []*schema.Column{ReleasesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1629,7 +1638,12 @@ var (
 			{
 				Name:    "releasechange_organization_id_release_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{ReleaseChangesColumns[7], ReleaseChangesColumns[8], ReleaseChangesColumns[3]},
+				Columns: []*schema.Column{ReleaseChangesColumns[8], ReleaseChangesColumns[9], ReleaseChangesColumns[3]},
+			},
+			{
+				Name:    "releasechange_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReleaseChangesColumns[8], ReleaseChangesColumns[0]},
 			},
 		},
 	}
@@ -1891,6 +1905,66 @@ var (
 			},
 		},
 	}
+	// SearchEntriesColumns holds the columns for the "search_entries" table.
+	SearchEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "ref", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "title", Type: field.TypeString, Size: 2147483647},
+		{Name: "words", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "version", Type: field.TypeInt, Default: 0},
+		{Name: "listed", Type: field.TypeBool, Default: false},
+		{Name: "subject_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// SearchEntriesTable holds the schema information for the "search_entries" table.
+	SearchEntriesTable = &schema.Table{
+		Name:       "search_entries",
+		Columns:    SearchEntriesColumns,
+		PrimaryKey: []*schema.Column{SearchEntriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "searchentry_organization_id_kind_ref_workflow",
+				Unique:  true,
+				Columns: []*schema.Column{SearchEntriesColumns[1], SearchEntriesColumns[2], SearchEntriesColumns[3], SearchEntriesColumns[4]},
+			},
+			{
+				Name:    "searchentry_unlisted",
+				Unique:  false,
+				Columns: []*schema.Column{SearchEntriesColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "NOT listed",
+				},
+			},
+		},
+	}
+	// SearchWordsColumns holds the columns for the "search_words" table.
+	SearchWordsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "word", Type: field.TypeBytes},
+		{Name: "entry_id", Type: field.TypeInt},
+	}
+	// SearchWordsTable holds the schema information for the "search_words" table.
+	SearchWordsTable = &schema.Table{
+		Name:       "search_words",
+		Columns:    SearchWordsColumns,
+		PrimaryKey: []*schema.Column{SearchWordsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "searchword_organization_id_kind_word_entry_id",
+				Unique:  true,
+				Columns: []*schema.Column{SearchWordsColumns[1], SearchWordsColumns[2], SearchWordsColumns[3], SearchWordsColumns[4]},
+			},
+			{
+				Name:    "searchword_entry_id_word",
+				Unique:  false,
+				Columns: []*schema.Column{SearchWordsColumns[4], SearchWordsColumns[3]},
+			},
+		},
+	}
 	// ServicesColumns holds the columns for the "services" table.
 	ServicesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1951,6 +2025,67 @@ var (
 		Name:       "settings",
 		Columns:    SettingsColumns,
 		PrimaryKey: []*schema.Column{SettingsColumns[0]},
+	}
+	// SnapshotsColumns holds the columns for the "snapshots" table.
+	SnapshotsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "ref", Type: field.TypeString},
+		{Name: "title", Type: field.TypeString, Size: 2147483647},
+		{Name: "hash", Type: field.TypeString},
+		{Name: "content", Type: field.TypeBytes},
+		{Name: "actor", Type: field.TypeString},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_by", Type: field.TypeString, Default: ""},
+		{Name: "opened", Type: field.TypeInt, Default: 0},
+		{Name: "opened_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// SnapshotsTable holds the schema information for the "snapshots" table.
+	SnapshotsTable = &schema.Table{
+		Name:       "snapshots",
+		Columns:    SnapshotsColumns,
+		PrimaryKey: []*schema.Column{SnapshotsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "snapshots_organizations_organization",
+				Columns:    []*schema.Column{SnapshotsColumns[14]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "snapshots_teams_team",
+				Columns:    []*schema.Column{SnapshotsColumns[15]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "snapshot_hash",
+				Unique:  true,
+				Columns: []*schema.Column{SnapshotsColumns[6]},
+			},
+			{
+				Name:    "snapshot_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{SnapshotsColumns[14], SnapshotsColumns[0]},
+			},
+			{
+				Name:    "snapshot_organization_id_kind_ref",
+				Unique:  false,
+				Columns: []*schema.Column{SnapshotsColumns[14], SnapshotsColumns[3], SnapshotsColumns[4]},
+			},
+			{
+				Name:    "snapshot_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{SnapshotsColumns[9]},
+			},
+		},
 	}
 	// StepsColumns holds the columns for the "steps" table.
 	StepsColumns = []*schema.Column{
@@ -2291,6 +2426,7 @@ var (
 		{Name: "last_execution_id", Type: field.TypeUUID},
 		{Name: "last_at", Type: field.TypeTime},
 		{Name: "unreliable_at", Type: field.TypeTime, Nullable: true},
+		{Name: "listed", Type: field.TypeBool, Default: false},
 	}
 	// TestStripsTable holds the schema information for the "test_strips" table.
 	TestStripsTable = &schema.Table{
@@ -2314,6 +2450,14 @@ var (
 				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[8]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "unreliable_at IS NOT NULL",
+				},
+			},
+			{
+				Name:    "teststrip_unlisted",
+				Unique:  false,
+				Columns: []*schema.Column{TestStripsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "NOT listed",
 				},
 			},
 		},
@@ -2738,8 +2882,11 @@ var (
 		RepositoriesTable,
 		RunsTable,
 		SchedulesTable,
+		SearchEntriesTable,
+		SearchWordsTable,
 		ServicesTable,
 		SettingsTable,
+		SnapshotsTable,
 		StepsTable,
 		TeamsTable,
 		TeamMembersTable,
@@ -2835,6 +2982,8 @@ func init() {
 	SchedulesTable.ForeignKeys[1].RefTable = TeamsTable
 	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
+	SnapshotsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	SnapshotsTable.ForeignKeys[1].RefTable = TeamsTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -114,11 +114,20 @@ type Run func(*sql.Selector)
 // Schedule is the predicate function for schedule builders.
 type Schedule func(*sql.Selector)
 
+// SearchEntry is the predicate function for searchentry builders.
+type SearchEntry func(*sql.Selector)
+
+// SearchWord is the predicate function for searchword builders.
+type SearchWord func(*sql.Selector)
+
 // Service is the predicate function for service builders.
 type Service func(*sql.Selector)
 
 // Setting is the predicate function for setting builders.
 type Setting func(*sql.Selector)
+
+// Snapshot is the predicate function for snapshot builders.
+type Snapshot func(*sql.Selector)
 
 // Step is the predicate function for step builders.
 type Step func(*sql.Selector)

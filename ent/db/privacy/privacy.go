@@ -975,6 +975,54 @@ func (f ScheduleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutatio
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ScheduleMutation", m)
 }
 
+// The SearchEntryQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SearchEntryQueryRuleFunc func(context.Context, *db.SearchEntryQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SearchEntryQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SearchEntryQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SearchEntryQuery", q)
+}
+
+// The SearchEntryMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SearchEntryMutationRuleFunc func(context.Context, *db.SearchEntryMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SearchEntryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SearchEntryMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SearchEntryMutation", m)
+}
+
+// The SearchWordQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SearchWordQueryRuleFunc func(context.Context, *db.SearchWordQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SearchWordQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SearchWordQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SearchWordQuery", q)
+}
+
+// The SearchWordMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SearchWordMutationRuleFunc func(context.Context, *db.SearchWordMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SearchWordMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SearchWordMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SearchWordMutation", m)
+}
+
 // The ServiceQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ServiceQueryRuleFunc func(context.Context, *db.ServiceQuery) error
@@ -1021,6 +1069,30 @@ func (f SettingMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SettingMutation", m)
+}
+
+// The SnapshotQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SnapshotQueryRuleFunc func(context.Context, *db.SnapshotQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SnapshotQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SnapshotQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SnapshotQuery", q)
+}
+
+// The SnapshotMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SnapshotMutationRuleFunc func(context.Context, *db.SnapshotMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SnapshotMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SnapshotMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SnapshotMutation", m)
 }
 
 // The StepQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1514,9 +1586,15 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.ScheduleQuery:
 		return q.Filter(), nil
+	case *db.SearchEntryQuery:
+		return q.Filter(), nil
+	case *db.SearchWordQuery:
+		return q.Filter(), nil
 	case *db.ServiceQuery:
 		return q.Filter(), nil
 	case *db.SettingQuery:
+		return q.Filter(), nil
+	case *db.SnapshotQuery:
 		return q.Filter(), nil
 	case *db.StepQuery:
 		return q.Filter(), nil
@@ -1629,9 +1707,15 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.ScheduleMutation:
 		return m.Filter(), nil
+	case *db.SearchEntryMutation:
+		return m.Filter(), nil
+	case *db.SearchWordMutation:
+		return m.Filter(), nil
 	case *db.ServiceMutation:
 		return m.Filter(), nil
 	case *db.SettingMutation:
+		return m.Filter(), nil
+	case *db.SnapshotMutation:
 		return m.Filter(), nil
 	case *db.StepMutation:
 		return m.Filter(), nil

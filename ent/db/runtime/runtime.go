@@ -43,8 +43,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
@@ -1729,6 +1732,60 @@ func init() {
 	scheduleDescID := scheduleMixinFields0[0].Descriptor()
 	// schedule.DefaultID holds the default value on creation for the id field.
 	schedule.DefaultID = scheduleDescID.Default.(func() uuid.UUID)
+	searchentry.Policy = privacy.NewPolicies(schema.SearchEntry{})
+	searchentry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := searchentry.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	searchentryFields := schema.SearchEntry{}.Fields()
+	_ = searchentryFields
+	// searchentryDescKind is the schema descriptor for kind field.
+	searchentryDescKind := searchentryFields[1].Descriptor()
+	// searchentry.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	searchentry.KindValidator = searchentryDescKind.Validators[0].(func(string) error)
+	// searchentryDescRef is the schema descriptor for ref field.
+	searchentryDescRef := searchentryFields[2].Descriptor()
+	// searchentry.RefValidator is a validator for the "ref" field. It is called by the builders before save.
+	searchentry.RefValidator = searchentryDescRef.Validators[0].(func(string) error)
+	// searchentryDescWorkflow is the schema descriptor for workflow field.
+	searchentryDescWorkflow := searchentryFields[3].Descriptor()
+	// searchentry.DefaultWorkflow holds the default value on creation for the workflow field.
+	searchentry.DefaultWorkflow = searchentryDescWorkflow.Default.(string)
+	// searchentryDescWords is the schema descriptor for words field.
+	searchentryDescWords := searchentryFields[5].Descriptor()
+	// searchentry.DefaultWords holds the default value on creation for the words field.
+	searchentry.DefaultWords = searchentryDescWords.Default.(string)
+	// searchentryDescVersion is the schema descriptor for version field.
+	searchentryDescVersion := searchentryFields[6].Descriptor()
+	// searchentry.DefaultVersion holds the default value on creation for the version field.
+	searchentry.DefaultVersion = searchentryDescVersion.Default.(int)
+	// searchentryDescListed is the schema descriptor for listed field.
+	searchentryDescListed := searchentryFields[7].Descriptor()
+	// searchentry.DefaultListed holds the default value on creation for the listed field.
+	searchentry.DefaultListed = searchentryDescListed.Default.(bool)
+	searchword.Policy = privacy.NewPolicies(schema.SearchWord{})
+	searchword.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := searchword.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	searchwordFields := schema.SearchWord{}.Fields()
+	_ = searchwordFields
+	// searchwordDescKind is the schema descriptor for kind field.
+	searchwordDescKind := searchwordFields[1].Descriptor()
+	// searchword.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	searchword.KindValidator = searchwordDescKind.Validators[0].(func(string) error)
+	// searchwordDescWord is the schema descriptor for word field.
+	searchwordDescWord := searchwordFields[2].Descriptor()
+	// searchword.WordValidator is a validator for the "word" field. It is called by the builders before save.
+	searchword.WordValidator = searchwordDescWord.Validators[0].(func([]byte) error)
 	serviceMixin := schema.Service{}.Mixin()
 	service.Policy = privacy.NewPolicies(serviceMixin[0], schema.Service{})
 	service.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1788,6 +1845,58 @@ func init() {
 	settingDescID := settingFields[0].Descriptor()
 	// setting.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	setting.IDValidator = settingDescID.Validators[0].(func(string) error)
+	snapshotMixin := schema.Snapshot{}.Mixin()
+	snapshot.Policy = privacy.NewPolicies(snapshotMixin[0], schema.Snapshot{})
+	snapshot.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := snapshot.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	snapshotMixinFields0 := snapshotMixin[0].Fields()
+	_ = snapshotMixinFields0
+	snapshotFields := schema.Snapshot{}.Fields()
+	_ = snapshotFields
+	// snapshotDescCreatedAt is the schema descriptor for created_at field.
+	snapshotDescCreatedAt := snapshotMixinFields0[1].Descriptor()
+	// snapshot.DefaultCreatedAt holds the default value on creation for the created_at field.
+	snapshot.DefaultCreatedAt = snapshotDescCreatedAt.Default.(func() time.Time)
+	// snapshotDescUpdatedAt is the schema descriptor for updated_at field.
+	snapshotDescUpdatedAt := snapshotMixinFields0[2].Descriptor()
+	// snapshot.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	snapshot.DefaultUpdatedAt = snapshotDescUpdatedAt.Default.(func() time.Time)
+	// snapshot.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	snapshot.UpdateDefaultUpdatedAt = snapshotDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// snapshotDescKind is the schema descriptor for kind field.
+	snapshotDescKind := snapshotFields[1].Descriptor()
+	// snapshot.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	snapshot.KindValidator = snapshotDescKind.Validators[0].(func(string) error)
+	// snapshotDescRef is the schema descriptor for ref field.
+	snapshotDescRef := snapshotFields[2].Descriptor()
+	// snapshot.RefValidator is a validator for the "ref" field. It is called by the builders before save.
+	snapshot.RefValidator = snapshotDescRef.Validators[0].(func(string) error)
+	// snapshotDescHash is the schema descriptor for hash field.
+	snapshotDescHash := snapshotFields[4].Descriptor()
+	// snapshot.HashValidator is a validator for the "hash" field. It is called by the builders before save.
+	snapshot.HashValidator = snapshotDescHash.Validators[0].(func(string) error)
+	// snapshotDescContent is the schema descriptor for content field.
+	snapshotDescContent := snapshotFields[5].Descriptor()
+	// snapshot.ContentValidator is a validator for the "content" field. It is called by the builders before save.
+	snapshot.ContentValidator = snapshotDescContent.Validators[0].(func([]byte) error)
+	// snapshotDescRevokedBy is the schema descriptor for revoked_by field.
+	snapshotDescRevokedBy := snapshotFields[9].Descriptor()
+	// snapshot.DefaultRevokedBy holds the default value on creation for the revoked_by field.
+	snapshot.DefaultRevokedBy = snapshotDescRevokedBy.Default.(string)
+	// snapshotDescOpened is the schema descriptor for opened field.
+	snapshotDescOpened := snapshotFields[10].Descriptor()
+	// snapshot.DefaultOpened holds the default value on creation for the opened field.
+	snapshot.DefaultOpened = snapshotDescOpened.Default.(int)
+	// snapshotDescID is the schema descriptor for id field.
+	snapshotDescID := snapshotMixinFields0[0].Descriptor()
+	// snapshot.DefaultID holds the default value on creation for the id field.
+	snapshot.DefaultID = snapshotDescID.Default.(func() uuid.UUID)
 	stepMixin := schema.Step{}.Mixin()
 	step.Policy = privacy.NewPolicies(stepMixin[0], schema.Step{})
 	step.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -2047,6 +2156,10 @@ func init() {
 	teststripDescTestKey := teststripFields[1].Descriptor()
 	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
+	// teststripDescListed is the schema descriptor for listed field.
+	teststripDescListed := teststripFields[8].Descriptor()
+	// teststrip.DefaultListed holds the default value on creation for the listed field.
+	teststrip.DefaultListed = teststripDescListed.Default.(bool)
 	triggerMixin := schema.Trigger{}.Mixin()
 	trigger.Policy = privacy.NewPolicies(triggerMixin[0], schema.Trigger{})
 	trigger.Hooks[0] = func(next ent.Mutator) ent.Mutator {

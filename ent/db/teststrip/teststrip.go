@@ -28,6 +28,8 @@ const (
 	FieldLastAt = "last_at"
 	// FieldUnreliableAt holds the string denoting the unreliable_at field in the database.
 	FieldUnreliableAt = "unreliable_at"
+	// FieldListed holds the string denoting the listed field in the database.
+	FieldListed = "listed"
 	// Table holds the table name of the teststrip in the database.
 	Table = "test_strips"
 )
@@ -43,6 +45,7 @@ var Columns = []string{
 	FieldLastExecutionID,
 	FieldLastAt,
 	FieldUnreliableAt,
+	FieldListed,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -65,6 +68,8 @@ var (
 	Policy ent.Policy
 	// TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	TestKeyValidator func(string) error
+	// DefaultListed holds the default value on creation for the "listed" field.
+	DefaultListed bool
 )
 
 // OrderOption defines the ordering options for the TestStrip queries.
@@ -113,4 +118,9 @@ func ByLastAt(opts ...sql.OrderTermOption) OrderOption {
 // ByUnreliableAt orders the results by the unreliable_at field.
 func ByUnreliableAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUnreliableAt, opts...).ToFunc()
+}
+
+// ByListed orders the results by the listed field.
+func ByListed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldListed, opts...).ToFunc()
 }

@@ -95,6 +95,11 @@ func UnreliableAt(v time.Time) predicate.TestStrip {
 	return predicate.TestStrip(sql.FieldEQ(FieldUnreliableAt, v))
 }
 
+// Listed applies equality check predicate on the "listed" field. It's identical to ListedEQ.
+func Listed(v bool) predicate.TestStrip {
+	return predicate.TestStrip(sql.FieldEQ(FieldListed, v))
+}
+
 // OrganizationIDEQ applies the EQ predicate on the "organization_id" field.
 func OrganizationIDEQ(v uuid.UUID) predicate.TestStrip {
 	return predicate.TestStrip(sql.FieldEQ(FieldOrganizationID, v))
@@ -523,6 +528,16 @@ func UnreliableAtIsNil() predicate.TestStrip {
 // UnreliableAtNotNil applies the NotNil predicate on the "unreliable_at" field.
 func UnreliableAtNotNil() predicate.TestStrip {
 	return predicate.TestStrip(sql.FieldNotNull(FieldUnreliableAt))
+}
+
+// ListedEQ applies the EQ predicate on the "listed" field.
+func ListedEQ(v bool) predicate.TestStrip {
+	return predicate.TestStrip(sql.FieldEQ(FieldListed, v))
+}
+
+// ListedNEQ applies the NEQ predicate on the "listed" field.
+func ListedNEQ(v bool) predicate.TestStrip {
+	return predicate.TestStrip(sql.FieldNEQ(FieldListed, v))
 }
 
 // And groups predicates with the AND operator between them.

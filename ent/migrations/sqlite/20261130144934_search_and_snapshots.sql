@@ -1,0 +1,104 @@
+-- +goose Up
+-- create index "execution_organization_id_commit_id" to table: "executions"
+CREATE INDEX `execution_organization_id_commit_id` ON `executions` (`organization_id`, `commit`, `id`) WHERE "commit" <> '';
+-- add column "blockers" to table: "release_changes"
+ALTER TABLE `release_changes` ADD COLUMN `blockers` json NULL;
+-- create index "releasechange_organization_id_id" to table: "release_changes"
+CREATE INDEX `releasechange_organization_id_id` ON `release_changes` (`organization_id`, `id`);
+-- add column "listed" to table: "test_strips"
+ALTER TABLE `test_strips` ADD COLUMN `listed` bool NOT NULL DEFAULT false;
+-- create index "teststrip_unlisted" to table: "test_strips"
+CREATE INDEX `teststrip_unlisted` ON `test_strips` (`id`) WHERE NOT listed;
+-- create "search_entries" table
+CREATE TABLE `search_entries` (
+  `id` integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+  `organization_id` uuid NOT NULL,
+  `kind` text NOT NULL,
+  `ref` text NOT NULL,
+  `workflow` text NOT NULL DEFAULT (''),
+  `title` text NOT NULL,
+  `words` text NOT NULL DEFAULT (''),
+  `version` integer NOT NULL DEFAULT (0),
+  `listed` bool NOT NULL DEFAULT (false),
+  `subject_id` uuid NULL
+);
+-- create index "searchentry_organization_id_kind_ref_workflow" to table: "search_entries"
+CREATE UNIQUE INDEX `searchentry_organization_id_kind_ref_workflow` ON `search_entries` (`organization_id`, `kind`, `ref`, `workflow`);
+-- create index "searchentry_unlisted" to table: "search_entries"
+CREATE INDEX `searchentry_unlisted` ON `search_entries` (`id`) WHERE NOT listed;
+-- create "search_words" table
+CREATE TABLE `search_words` (
+  `id` integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+  `organization_id` uuid NOT NULL,
+  `kind` text NOT NULL,
+  `word` blob NOT NULL,
+  `entry_id` integer NOT NULL
+);
+-- create index "searchword_organization_id_kind_word_entry_id" to table: "search_words"
+CREATE UNIQUE INDEX `searchword_organization_id_kind_word_entry_id` ON `search_words` (`organization_id`, `kind`, `word`, `entry_id`);
+-- create index "searchword_entry_id_word" to table: "search_words"
+CREATE INDEX `searchword_entry_id_word` ON `search_words` (`entry_id`, `word`);
+-- create "snapshots" table
+CREATE TABLE `snapshots` (
+  `id` uuid NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `kind` text NOT NULL,
+  `ref` text NOT NULL,
+  `title` text NOT NULL,
+  `hash` text NOT NULL,
+  `content` blob NOT NULL,
+  `actor` text NOT NULL,
+  `expires_at` datetime NOT NULL,
+  `revoked_at` datetime NULL,
+  `revoked_by` text NOT NULL DEFAULT (''),
+  `opened` integer NOT NULL DEFAULT (0),
+  `opened_at` datetime NULL,
+  `organization_id` uuid NOT NULL,
+  `team_id` uuid NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `snapshots_organizations_organization` FOREIGN KEY (`organization_id`) REFERENCES `organizations` (`id`) ON DELETE NO ACTION,
+  CONSTRAINT `snapshots_teams_team` FOREIGN KEY (`team_id`) REFERENCES `teams` (`id`) ON DELETE NO ACTION
+);
+-- create index "snapshot_hash" to table: "snapshots"
+CREATE UNIQUE INDEX `snapshot_hash` ON `snapshots` (`hash`);
+-- create index "snapshot_organization_id_id" to table: "snapshots"
+CREATE INDEX `snapshot_organization_id_id` ON `snapshots` (`organization_id`, `id`);
+-- create index "snapshot_organization_id_kind_ref" to table: "snapshots"
+CREATE INDEX `snapshot_organization_id_kind_ref` ON `snapshots` (`organization_id`, `kind`, `ref`);
+-- create index "snapshot_expires_at" to table: "snapshots"
+CREATE INDEX `snapshot_expires_at` ON `snapshots` (`expires_at`);
+
+-- +goose Down
+-- reverse: create index "snapshot_expires_at" to table: "snapshots"
+DROP INDEX `snapshot_expires_at`;
+-- reverse: create index "snapshot_organization_id_kind_ref" to table: "snapshots"
+DROP INDEX `snapshot_organization_id_kind_ref`;
+-- reverse: create index "snapshot_organization_id_id" to table: "snapshots"
+DROP INDEX `snapshot_organization_id_id`;
+-- reverse: create index "snapshot_hash" to table: "snapshots"
+DROP INDEX `snapshot_hash`;
+-- reverse: create "snapshots" table
+DROP TABLE `snapshots`;
+-- reverse: create index "searchword_entry_id_word" to table: "search_words"
+DROP INDEX `searchword_entry_id_word`;
+-- reverse: create index "searchword_organization_id_kind_word_entry_id" to table: "search_words"
+DROP INDEX `searchword_organization_id_kind_word_entry_id`;
+-- reverse: create "search_words" table
+DROP TABLE `search_words`;
+-- reverse: create index "searchentry_unlisted" to table: "search_entries"
+DROP INDEX `searchentry_unlisted`;
+-- reverse: create index "searchentry_organization_id_kind_ref_workflow" to table: "search_entries"
+DROP INDEX `searchentry_organization_id_kind_ref_workflow`;
+-- reverse: create "search_entries" table
+DROP TABLE `search_entries`;
+-- reverse: create index "teststrip_unlisted" to table: "test_strips"
+DROP INDEX `teststrip_unlisted`;
+-- reverse: add column "listed" to table: "test_strips"
+ALTER TABLE `test_strips` DROP COLUMN `listed`;
+-- reverse: create index "releasechange_organization_id_id" to table: "release_changes"
+DROP INDEX `releasechange_organization_id_id`;
+-- reverse: add column "blockers" to table: "release_changes"
+ALTER TABLE `release_changes` DROP COLUMN `blockers`;
+-- reverse: create index "execution_organization_id_commit_id" to table: "executions"
+DROP INDEX `execution_organization_id_commit_id`;
