@@ -32,6 +32,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/schedule"
+	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -74,6 +75,7 @@ type parts struct {
 	bundles  *sign.Service
 	tests    *board.Board
 	insight  *insight.Service
+	search   *search.Service
 
 	schedules *schedule.Service
 	triggers  *trigger.Service

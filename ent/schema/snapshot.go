@@ -37,6 +37,6 @@ func (Snapshot) Edges() []ent.Edge { return []ent.Edge{owner()} }
 // Indexes of the table.
 func (Snapshot) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("hash").Unique(), index.Fields("organization_id", "id"), index.Fields("organization_id", "kind", "ref"), index.Fields("expires_at"),
+		index.Fields("hash"), index.Fields("organization_id", "id"), index.Fields("organization_id", "kind", "ref"), index.Fields("expires_at"),
 	}
 }

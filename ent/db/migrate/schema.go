@@ -2067,7 +2067,7 @@ var (
 		Indexes: []*schema.Index{
 			{
 				Name:    "snapshot_hash",
-				Unique:  true,
+				Unique:  false,
 				Columns: []*schema.Column{SnapshotsColumns[6]},
 			},
 			{

@@ -65,7 +65,7 @@ CREATE TABLE "snapshots" (
 -- create index "snapshot_expires_at" to table: "snapshots"
 CREATE INDEX "snapshot_expires_at" ON "snapshots" ("expires_at");
 -- create index "snapshot_hash" to table: "snapshots"
-CREATE UNIQUE INDEX "snapshot_hash" ON "snapshots" ("hash");
+CREATE INDEX "snapshot_hash" ON "snapshots" ("hash");
 -- create index "snapshot_organization_id_id" to table: "snapshots"
 CREATE INDEX "snapshot_organization_id_id" ON "snapshots" ("organization_id", "id");
 -- create index "snapshot_organization_id_kind_ref" to table: "snapshots"

@@ -61,7 +61,7 @@ CREATE TABLE `snapshots` (
   CONSTRAINT `snapshots_teams_team` FOREIGN KEY (`team_id`) REFERENCES `teams` (`id`) ON DELETE NO ACTION
 );
 -- create index "snapshot_hash" to table: "snapshots"
-CREATE UNIQUE INDEX `snapshot_hash` ON `snapshots` (`hash`);
+CREATE INDEX `snapshot_hash` ON `snapshots` (`hash`);
 -- create index "snapshot_organization_id_id" to table: "snapshots"
 CREATE INDEX `snapshot_organization_id_id` ON `snapshots` (`organization_id`, `id`);
 -- create index "snapshot_organization_id_kind_ref" to table: "snapshots"
