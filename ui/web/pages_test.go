@@ -36,7 +36,7 @@ func everyPage() map[string]string {
 		"test-quarantined": story("browser", 1), "test-unknown": story("smoke", 3),
 		"compare": at(viewfake.Failed) + "/compare?with=last-green", "compare-none": at(viewfake.Errored) + "/compare", "failures": "/o/acme/failures",
 		"failure":   "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
-		"coverage":  "/o/acme/catalog/coverage",
+		"coverage":  "/o/acme/catalog/coverage", "search": "/o/acme/search?q=check", "keyboard": "/o/acme/keyboard",
 		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
 		"audit":    "/o/acme/settings/audit",
 		"triggers": "/o/acme/triggers", "webhooks": "/o/acme/settings/webhooks", "webhook": "/o/acme/settings/webhooks/chat", "webhook-paused": "/o/acme/settings/webhooks/incident-desk", "webhook-needs": "/o/acme/settings/webhooks/war-room", "events": "/o/acme/events",

@@ -40,6 +40,7 @@ type Options struct {
 	Releases     view.Releases
 	Tests        view.Tests
 	Insight      view.Insight
+	Search       view.Search
 	Schedules    view.Schedules
 	Triggers     view.Triggers
 	Webhooks     view.Webhooks
@@ -65,7 +66,7 @@ type Options struct {
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
 		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
-		o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Insight == nil || o.Search == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -131,6 +132,7 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
 	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
+	mux.HandleFunc("POST /keys", s.open(s.setKeys))
 	mux.HandleFunc("GET /api", s.open(s.apiPage))
 	mux.HandleFunc("GET /api/{service}", s.open(s.apiService))
 	for pattern, page := range s.memberPages() {
@@ -146,6 +148,8 @@ func (s *site) memberPages() map[string]memberPage {
 	all := map[string]memberPage{
 		"GET /{$}":                                                                s.start,
 		"GET /o/{org}":                                                            s.overview,
+		"GET /o/{org}/search":                                                     s.search,
+		"GET /o/{org}/keyboard":                                                   s.keyboard,
 		"GET /o/{org}/catalog":                                                    s.catalog,
 		"GET /o/{org}/workflows/{name}":                                           s.workflow,
 		"GET /o/{org}/templates":                                                  s.templates,
