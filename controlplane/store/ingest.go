@@ -113,6 +113,9 @@ func earlierOf(r execution.TestResult) ([]byte, error) {
 	return text, nil
 }
 
+// columnBatch is how many rows one statement of arrays carries: some MB, whatever their texts.
+const columnBatch = 5000
+
 // mergeResults is for PostgreSQL, which takes a column at a time.
 func mergeResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult, _ []int) error {
 	insert := fmt.Sprintf(`INSERT INTO %s (%s)

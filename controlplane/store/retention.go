@@ -11,8 +11,11 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
 // atOnce is how many rows one transaction of a sweep looks at: it holds up the reports that come in for some milliseconds.
@@ -103,19 +106,55 @@ func (s *Store) deleteResults(ctx context.Context, table string, before uuid.UUI
 	return total, nil
 }
 
-// deleteStrips deletes the strips of tests that have not run since a time.
+// deleteStrips deletes the strips of tests that have not run since a time, block by block.
 func (s *Store) deleteStrips(ctx context.Context, before time.Time) (total int64, err error) {
-	for n := int64(atOnce); n == atOnce; {
-		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = s.exec(ctx, tx, "DELETE FROM test_strips WHERE id IN (SELECT id FROM test_strips WHERE last_at < ? ORDER BY id LIMIT ?)", before, atOnce)
+	for more := true; more; {
+		err := s.db.Write(ctx, func(tx *db.Tx) error {
+			row, err := tx.StripBlock.Query().Where(stripblock.OldestAtLT(before)).First(ctx)
+			if more = !db.IsNotFound(err); !more {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			n, err := s.shrink(ctx, tx, row, before)
+			total += int64(n)
 			return err
 		})
 		if err != nil {
 			return total, fmt.Errorf("delete old strips: %w", err)
 		}
-		total += n
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.UnreliableTest.Delete().Where(unreliabletest.LastAtLT(before)).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return total, fmt.Errorf("forget tests that were unreliable: %w", err)
 	}
 	return total, nil
+}
+
+// shrink takes the tests out of a block that have not run since a time.
+func (s *Store) shrink(ctx context.Context, tx *db.Tx, found *db.StripBlock, before time.Time) (int, error) {
+	if err := s.lockStrips(ctx, tx, stripsAt{found.OrganizationID, found.Workflow, found.EnvironmentName}); err != nil {
+		return 0, err
+	}
+	row, err := tx.StripBlock.Get(ctx, found.ID) // as it is now that nobody else changes it
+	if db.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	body, n, oldest, err := strips.Since(row.Body, before)
+	if err != nil {
+		return 0, err
+	}
+	if body == "" {
+		return n, tx.StripBlock.DeleteOne(row).Exec(ctx)
+	}
+	return n, row.Update().SetBody(body).SetOldestAt(oldest).Exec(ctx)
 }
 
 // exec runs a statement with a question mark for each argument and returns how many rows it changed.

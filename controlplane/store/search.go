@@ -13,6 +13,7 @@ import (
 
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -23,7 +24,6 @@ import (
 	"github.com/seatrial/seatrial/ent/db/searchentry"
 	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -196,12 +196,17 @@ func (s *Store) findTests(ctx context.Context, t search.Terms) ([]search.Hit, er
 	if err != nil {
 		return nil, err
 	}
-	found = found[:min(len(found), t.Limit+idDigits)] // a few may be gone
-	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.TestKeyIn(refs(found)...)).Order(teststrip.ByLastAt()).All(ctx)
+	found = found[:min(len(found), t.Limit)]
+	if len(found) == 0 {
+		return nil, nil
+	}
+	v, _ := tenant.FromContext(ctx)
+	rows, err := s.db.Read().TestResult.Query().Where(latestRuns(v.Organization, refs(found), s.now().Add(-search.Span), 1, "")).
+		Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldEnvironmentName, testresult.FieldCreatedAt).All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]*db.TestStrip{}
+	known := map[string]*db.TestResult{}
 	for _, row := range rows {
 		known[row.TestKey] = row // where it ran last
 	}
@@ -210,8 +215,10 @@ func (s *Store) findTests(ctx context.Context, t search.Terms) ([]search.Hit, er
 		if row == nil {
 			return search.Hit{}, false // it has not run for so long that nothing is known of it
 		}
+		last := testcase.Letter(results.Outcome(row.Outcome), row.Earlier != nil)
 		return search.Hit{
-			Kind: search.Test, Title: e.Title, Ref: e.Ref, Workflow: row.Workflow, Environment: row.EnvironmentName, Last: testcase.Letters(row.Outcomes), At: row.LastAt.UTC(),
+			Kind: search.Test, Title: e.Title, Ref: e.Ref, Workflow: e.Workflow, Environment: row.EnvironmentName, Last: testcase.Letters([]byte{last}),
+			At: row.CreatedAt.UTC(),
 		}, true
 	}), nil
 }

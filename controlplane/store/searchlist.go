@@ -10,15 +10,17 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/searchentry"
 	"github.com/seatrial/seatrial/ent/db/searchword"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -26,7 +28,10 @@ import (
 // were. It runs as system. Two replicas that do the same at once do no harm.
 func (s *Store) ListForSearch(ctx context.Context, limit int) (n int, err error) {
 	ctx = tenant.System(ctx)
-	for _, list := range []func(context.Context, *db.Tx, int) (int, error){s.listWorkflows, s.listReleases, s.listTests, s.listEntries} {
+	if n, err = s.listTests(ctx, limit); err != nil {
+		return n, fmt.Errorf("list tests for the search: %w", database.Fault(err))
+	}
+	for _, list := range []func(context.Context, *db.Tx, int) (int, error){s.listWorkflows, s.listReleases, s.listEntries} {
 		done := 0
 		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
 			done, err = list(ctx, tx, limit)
@@ -98,38 +103,70 @@ func (s *Store) listReleases(ctx context.Context, tx *db.Tx, limit int) (int, er
 	return len(rows), nil
 }
 
-// listTests makes entries for tests. What they are called stands in their latest results.
-func (s *Store) listTests(ctx context.Context, tx *db.Tx, limit int) (int, error) {
-	rows, err := tx.TestStrip.Query().Where(func(sel *entsql.Selector) { sel.Where(entsql.ExprP("NOT " + sel.C(teststrip.FieldListed))) }).
-		Order(teststrip.ByID()).Limit(limit).
-		Select(teststrip.FieldID, teststrip.FieldOrganizationID, teststrip.FieldTestKey, teststrip.FieldWorkflow).All(ctx)
-	if err != nil || len(rows) == 0 {
-		return 0, err
+// unlistedBlocks is how many blocks of strips are looked at for new tests at a time.
+const unlistedBlocks = 8
+
+// listTests makes entries for tests that have come into blocks of strips. What they are called stands in their latest results.
+func (s *Store) listTests(ctx context.Context, limit int) (int, error) {
+	blocks, err := s.db.Read().StripBlock.Query().Where(func(sel *entsql.Selector) {
+		sel.Where(entsql.ExprP(sel.C(stripblock.FieldGrown) + " <> " + sel.C(stripblock.FieldListed)))
+	}).Order(stripblock.ByID()).Limit(unlistedBlocks).All(ctx)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the caller says what it was about
 	}
-	byOrganization := map[uuid.UUID][]string{}
-	flows, ids := map[string]string{}, make([]int, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
-		byOrganization[row.OrganizationID] = append(byOrganization[row.OrganizationID], row.TestKey)
-		flows[row.TestKey] = row.Workflow
-	}
-	for organization, keys := range byOrganization {
-		slices.Sort(keys)
-		found, err := tx.TestResult.Query().Where(latestRuns(organization, slices.Compact(keys), s.now().Add(-stripSpan), 1, "")).
-			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource).All(ctx)
-		if err != nil {
-			return 0, err
+	for _, b := range blocks {
+		var keys []string
+		for e, err := range strips.All(b.Body) {
+			if err != nil {
+				return 0, fmt.Errorf("workflow %s in %s: %w", b.Workflow, b.EnvironmentName, err)
+			}
+			keys = append(keys, e.Key)
 		}
-		slices.SortFunc(found, func(a, b *db.TestResult) int { return strings.Compare(a.TestKey, b.TestKey) })
-		for _, r := range found {
-			if err := s.entry(ctx, tx, newEntry{
-				organization: organization, kind: search.Test, ref: r.TestKey, workflow: flows[r.TestKey], title: resultRecord(r).Title(), words: r.Source,
-			}); err != nil {
-				return 0, err
+		for part := range slices.Chunk(keys, limit) {
+			if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.listKeys(ctx, tx, b, part) }); err != nil {
+				return 0, err //nolint:wrapcheck // the caller says what it was about
 			}
 		}
+		err := s.db.Write(ctx, func(tx *db.Tx) error { return tx.StripBlock.UpdateOneID(b.ID).SetListed(b.Grown).Exec(ctx) })
+		if err != nil && !fault.Is(err, fault.NotFound) { // its tests are gone meanwhile
+			return 0, err //nolint:wrapcheck // the caller says what it was about
+		}
 	}
-	return len(rows), tx.TestStrip.Update().Where(teststrip.IDIn(ids...)).SetListed(true).Exec(ctx)
+	if len(blocks) == unlistedBlocks {
+		return limit, nil // there may be more
+	}
+	return len(blocks), nil
+}
+
+// listKeys makes entries for those tests of a block that have none.
+func (s *Store) listKeys(ctx context.Context, tx *db.Tx, b *db.StripBlock, keys []string) error {
+	known, err := tx.SearchEntry.Query().Where(searchentry.OrganizationID(b.OrganizationID), searchentry.Kind(string(search.Test)), searchentry.RefIn(keys...)).
+		Select(searchentry.FieldRef).Strings(ctx)
+	if err != nil {
+		return err
+	}
+	has := make(map[string]bool, len(known))
+	for _, key := range known {
+		has[key] = true
+	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return has[key] })
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := tx.TestResult.Query().Where(latestRuns(b.OrganizationID, keys, s.now().Add(-search.Span), 1, "")).
+		Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource).All(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b *db.TestResult) int { return strings.Compare(a.TestKey, b.TestKey) }) // two replicas do not wait crosswise
+	for _, r := range found {
+		if err := s.entry(ctx, tx, newEntry{
+			organization: b.OrganizationID, kind: search.Test, ref: r.TestKey, workflow: b.Workflow, title: resultRecord(r).Title(), words: r.Source,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listEntries gives words to entries that have none.
@@ -190,7 +227,7 @@ func (s *Store) entry(ctx context.Context, tx *db.Tx, e newEntry) error {
 // deleteUnfound deletes the entries of tests and failures of which there are no results any more.
 func (s *Store) deleteUnfound(ctx context.Context) error {
 	gone := map[search.Kind]string{
-		search.Test:    "SELECT 1 FROM test_strips AS t WHERE t.organization_id = e.organization_id AND t.test_key = e.ref",
+		search.Test:    "SELECT 1 FROM test_results AS t WHERE t.organization_id = e.organization_id AND t.test_key = e.ref",
 		search.Failure: "SELECT 1 FROM test_results AS t WHERE t.organization_id = e.organization_id AND t.fingerprint = e.ref AND t.fingerprint <> ''",
 	}
 	for kind, left := range gone {

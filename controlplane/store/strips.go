@@ -4,22 +4,21 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
 // A strip is the latest outcomes of a test in an environment, a letter each, newest first. It changes in the transaction that stores the
@@ -30,8 +29,6 @@ type more struct {
 	key     string
 	letters []byte // newest first
 }
-
-func (m more) unreliable() bool { return testcase.Letters(m.letters).Unreliable() }
 
 // stripsOf gathers what a report adds, in the order of keys. One report may have a test more than once, such as in two browsers.
 func stripsOf(list []execution.TestResult, order []int) []more {
@@ -54,101 +51,172 @@ func stripsOf(list []execution.TestResult, order []int) []more {
 
 // addToStrips puts the results of a report, the last of which has an id, before what the strips of their tests have.
 func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []more, last uuid.UUID) error {
-	if err := s.lockStrips(ctx, tx, of.attempt.OrganizationID, of.workflow, of.environment); err != nil {
-		return fmt.Errorf("lock strips: %w", err)
-	}
 	at := of.at
 	if last.Version() == timed {
 		at = timeOfID(last)
 	}
-	add := insertStrips
-	if s.db.Locking() {
-		add = mergeStrips
+	keys := make([]string, len(list))
+	for i, m := range list {
+		keys[i] = m.key
 	}
-	for part := range slices.Chunk(list, columnBatch) {
-		if err := add(ctx, tx, of, at, part); err != nil {
+	where := stripsAt{of.attempt.OrganizationID, of.workflow, of.environment}
+	return s.editStrips(ctx, tx, where, keys, func(i int, old strips.Entry) strips.Entry {
+		return old.With(testcase.Letters(list[i].letters), at)
+	})
+}
+
+// stripsAt is what strips have in common that change together.
+type stripsAt struct {
+	organization          uuid.UUID
+	workflow, environment string
+}
+
+// blocksAtOnce is how many blocks are held in memory: some MB where a workflow has a hundred thousand tests.
+const blocksAtOnce = 4
+
+// editStrips changes the strips of some tests, whose keys are in order, each once.
+func (s *Store) editStrips(ctx context.Context, tx *db.Tx, at stripsAt, keys []string, change func(i int, old strips.Entry) strips.Entry) error {
+	if err := s.lockStrips(ctx, tx, at); err != nil {
+		return fmt.Errorf("lock strips: %w", err)
+	}
+	changes := unreliable{}
+	var blocks []block
+	for from := 0; from < len(keys); {
+		prefix, to := strips.Prefix(keys[from]), from+1
+		for to < len(keys) && strips.Prefix(keys[to]) == prefix {
+			to++
+		}
+		offset := from
+		b := block{prefix: prefix, keys: keys[from:to], grown: new(int)}
+		b.change = func(i int, old strips.Entry) strips.Entry {
+			changed := change(offset+i, old)
+			changes.note(old, changed)
+			if old.Letters == "" {
+				*b.grown = 1
+			}
+			return changed
+		}
+		blocks = append(blocks, b)
+		from = to
+	}
+	for part := range slices.Chunk(blocks, blocksAtOnce) {
+		if err := s.editBlocks(ctx, tx, at, part); err != nil {
 			return fmt.Errorf("update strips: %w", err)
 		}
 	}
-	return nil
+	return s.saveUnreliable(ctx, tx, at, changes)
 }
 
-// columnBatch is how many rows one statement of arrays carries: some MB, whatever their texts.
-const columnBatch = 5000
-
-// onConflict puts new outcomes before old ones, of which testcase.MaxStrip stay.
-func onConflict() string {
-	return ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
- outcomes = substr(excluded.outcomes || s.outcomes, 1, ` + strconv.Itoa(testcase.MaxStrip) + `), last_execution_id = excluded.last_execution_id,
- last_at = excluded.last_at, workflow = excluded.workflow, unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+// block is a block of strips to be changed.
+type block struct {
+	prefix string
+	keys   []string
+	change func(i int, old strips.Entry) strips.Entry
+	grown  *int // 1 when a test has come into it
 }
 
-// mergeStrips is for PostgreSQL, which takes a column at a time. To look for a conflict at each row needs no plan that could be a bad one.
-func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
-	keys, outcomes, unreliable := make([]string, len(list)), make([]string, len(list)), make([]bool, len(list))
-	for i, m := range list {
-		keys[i], outcomes[i], unreliable[i] = m.key, string(m.letters), m.unreliable()
+func (s *Store) editBlocks(ctx context.Context, tx *db.Tx, at stripsAt, list []block) error {
+	prefixes := make([]string, len(list))
+	for i, b := range list {
+		prefixes[i] = b.prefix
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
-SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, letters, CASE WHEN unreliable THEN $5::timestamptz END
-FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, letters, unreliable)`+onConflict(),
-		of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, keys, outcomes, unreliable)
-	return err //nolint:wrapcheck // the caller says what it was about
+	rows, err := tx.StripBlock.Query().Where(stripblock.Workflow(at.workflow), stripblock.EnvironmentName(at.environment), stripblock.PrefixIn(prefixes...)).All(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was about
+	}
+	known := map[string]string{}
+	for _, row := range rows {
+		known[row.Prefix] = row.Body
+	}
+	var values []any
+	for _, b := range list {
+		body, oldest, err := strips.Edit(known[b.prefix], b.keys, b.change)
+		if err != nil {
+			return err //nolint:wrapcheck // the caller says what it was about
+		}
+		values = append(values, at.organization.String(), at.workflow, at.environment, b.prefix, body, oldest, *b.grown)
+	}
+	_, err = s.exec(ctx, tx, "INSERT INTO strip_blocks AS s (organization_id, workflow, environment_name, prefix, body, oldest_at, grown) VALUES "+
+		rowsOf(len(list), 7)+" ON CONFLICT (organization_id, workflow, environment_name, prefix) DO UPDATE SET body = excluded.body, oldest_at = excluded.oldest_at, grown = s.grown + excluded.grown", values...)
+	return err
+}
+
+// rowsOf writes placeholders for some rows.
+func rowsOf(rows, columns int) string {
+	row := ", (" + strings.TrimPrefix(strings.Repeat(", ?", columns), ", ") + ")"
+	return strings.TrimPrefix(strings.Repeat(row, rows), ", ")
+}
+
+// unreliable are tests whose standing a change of their strips changes.
+type unreliable struct {
+	now  []strips.Entry
+	gone []string
+}
+
+// note compares what was known of a test with what is. Of a test that has always passed there is nothing to say.
+func (u *unreliable) note(old, now strips.Entry) {
+	switch {
+	case now.Letters == "" || now.Unreliable.IsZero():
+		if !old.Unreliable.IsZero() {
+			u.gone = append(u.gone, old.Key)
+		}
+	case !now.Unreliable.Equal(old.Unreliable) || now.Letters.Bad() != old.Letters.Bad():
+		u.now = append(u.now, now)
+	}
+}
+
+func (s *Store) saveUnreliable(ctx context.Context, tx *db.Tx, at stripsAt, changes unreliable) error {
+	for part := range slices.Chunk(changes.gone, batch) {
+		_, err := tx.UnreliableTest.Delete().Where(unreliabletest.TestKeyIn(part...), unreliabletest.EnvironmentName(at.environment)).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("forget unreliable tests: %w", err)
+		}
+	}
+	for part := range slices.Chunk(changes.now, batch) {
+		var values []any
+		for _, e := range part {
+			values = append(values, at.organization.String(), at.workflow, at.environment, e.Key, e.Letters.Bad(), e.Unreliable)
+		}
+		_, err := s.exec(ctx, tx, "INSERT INTO unreliable_tests (organization_id, workflow, environment_name, test_key, outcomes, last_at) VALUES "+
+			rowsOf(len(part), 6)+" ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET outcomes = excluded.outcomes, last_at = excluded.last_at, workflow = excluded.workflow", values...)
+		if err != nil {
+			return fmt.Errorf("keep unreliable tests: %w", err)
+		}
+	}
+	return nil
 }
 
 // lockStrips makes those wait for each other that change strips of one workflow in one environment: two reports of the same tests would
 // otherwise take their rows in different orders. SQLite has one writer.
-func (s *Store) lockStrips(ctx context.Context, tx *db.Tx, organization uuid.UUID, workflow, environment string) error {
+func (s *Store) lockStrips(ctx context.Context, tx *db.Tx, at stripsAt) error {
 	if !s.db.Locking() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", strings.Join([]string{"strips", organization.String(), workflow, environment}, "\x1f"))
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", strings.Join([]string{"strips", at.organization.String(), at.workflow, at.environment}, "\x1f"))
 	return err //nolint:wrapcheck // the caller says what it was about
 }
 
-// insertStrips is for SQLite.
-func insertStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
-	const columns = 8
-	for part := range slices.Chunk(list, rowsAtOnce) {
-		values := make([]any, 0, len(part)*columns)
-		for _, m := range part {
-			var unreliable any
-			if m.unreliable() {
-				unreliable = at
-			}
-			values = append(values, of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, m.key,
-				string(m.letters), unreliable)
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
-VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(part)), ", ")+onConflict(), values...); err != nil {
-			return err //nolint:wrapcheck // the caller says what it was about
-		}
-	}
-	return nil
-}
-
-// Strips returns the latest outcomes of all tests of a workflow in an environment, or in all of them, by key. The database hands them out as
-// one text for each environment: a thousand rows would take longer to be read than to be found.
+// Strips returns the latest outcomes of all tests of a workflow in an environment, or in all of them, by key.
 func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
-	query := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow))
+	query := s.db.Read().StripBlock.Query().Where(stripblock.Workflow(workflow))
 	if environment != "" {
-		query = query.Where(teststrip.EnvironmentName(environment))
+		query = query.Where(stripblock.EnvironmentName(environment))
 	}
-	var rows []struct {
-		EnvironmentName string `json:"environment_name"`
-		Strips          string `json:"strips"`
-	}
-	err := query.GroupBy(teststrip.FieldEnvironmentName).Aggregate(func(sel *entsql.Selector) string {
-		return entsql.As("string_agg("+sel.C(teststrip.FieldOutcomes)+" || ' ' || "+sel.C(teststrip.FieldTestKey)+", '\n')", "strips")
-	}).Scan(ctx, &rows)
+	rows, err := query.All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	var out []testcase.Strip
+	size := 0
 	for _, row := range rows {
-		for line := range strings.SplitSeq(row.Strips, "\n") {
-			letters, key, _ := strings.Cut(line, " ")
-			out = append(out, testcase.Strip{Key: key, Environment: row.EnvironmentName, Letters: testcase.Letters(letters)})
+		size += strings.Count(row.Body, "\n")
+	}
+	out := make([]testcase.Strip, 0, size)
+	for _, row := range rows {
+		for e, err := range strips.All(row.Body) {
+			if err != nil {
+				return nil, fmt.Errorf("workflow %s in %s: %w", row.Workflow, row.EnvironmentName, err)
+			}
+			out = append(out, testcase.Strip{Key: e.Key, Environment: row.EnvironmentName, Letters: e.Letters})
 		}
 	}
 	slices.SortFunc(out, func(a, b testcase.Strip) int {
@@ -162,36 +230,32 @@ const stripSpan = 90 * 24 * time.Hour
 
 // remakeStrips makes the strips of some tests of a workflow in an environment anew of their results: when some of those no longer count.
 func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution, environment string, keys []string) error {
-	if err := s.lockStrips(ctx, tx, head.OrganizationID, head.Workflow, environment); err != nil {
-		return err
-	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	at := stripsAt{head.OrganizationID, head.Workflow, environment}
 	for part := range slices.Chunk(keys, batch) {
+		// Whoever holds this lock sees all that others have stored.
+		if err := s.lockStrips(ctx, tx, at); err != nil {
+			return fmt.Errorf("lock strips: %w", err)
+		}
 		rows, err := tx.TestResult.Query().
 			Where(latestRuns(head.OrganizationID, part, s.now().Add(-stripSpan), testcase.MaxStrip, environment)).
-			Order(testresult.ByID(entsql.OrderDesc())).
+			Order(testresult.ByID()). // oldest first
 			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.TestStrip.Delete().Where(teststrip.TestKeyIn(part...), teststrip.EnvironmentName(environment)).Exec(ctx); err != nil {
-			return err
-		}
-		byKey := map[string]*db.TestStripCreate{}
+		made := map[string]strips.Entry{}
 		for _, row := range rows {
 			letter := testcase.Letter(results.Outcome(row.Outcome), row.Earlier != nil)
-			c := byKey[row.TestKey]
-			if c == nil {
-				c = tx.TestStrip.Create().SetOrganizationID(head.OrganizationID).SetTestKey(row.TestKey).SetEnvironmentName(environment).
-					SetWorkflow(head.Workflow).SetOutcomes("").SetLastExecutionID(row.ExecutionID).SetLastAt(row.CreatedAt)
-				byKey[row.TestKey] = c
-			}
-			known, _ := c.Mutation().Outcomes()
-			c.SetOutcomes(known + string(letter))
-			if _, told := c.Mutation().UnreliableAt(); !told && testcase.Letters([]byte{letter}).Unreliable() {
-				c.SetUnreliableAt(row.CreatedAt)
-			}
+			made[row.TestKey] = made[row.TestKey].With(testcase.Letters([]byte{letter}), row.CreatedAt)
 		}
-		if err := tx.TestStrip.CreateBulk(slices.Collect(maps.Values(byKey))...).Exec(ctx); err != nil {
+		err = s.editStrips(ctx, tx, at, part, func(i int, _ strips.Entry) strips.Entry {
+			e := made[part[i]]
+			e.Key = part[i]
+			return e
+		})
+		if err != nil {
 			return err
 		}
 	}

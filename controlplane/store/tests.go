@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,26 +30,22 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
-	"github.com/seatrial/seatrial/ent/db/workflow"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
 // UnreliableTests returns the keys of tests that failed, or passed only when they were tried again, since a time: those that did so most
 // often among their latest runs first.
 func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time.Time, limit int) ([]string, error) {
-	where := []predicate.TestStrip{teststrip.UnreliableAtGTE(since)}
+	query := s.db.Read().UnreliableTest.Query().Where(unreliabletest.LastAtGTE(since))
 	if workflow != "" {
-		where = append(where, teststrip.Workflow(workflow))
+		query = query.Where(unreliabletest.Workflow(workflow))
 	}
 	type count struct {
 		TestKey string `json:"test_key"`
 		Count   int    `json:"count"`
 	}
 	var rows []count
-	err := s.db.Read().TestStrip.Query().Where(where...).GroupBy(teststrip.FieldTestKey).Aggregate(func(sel *entsql.Selector) string {
-		return entsql.As(entsql.Sum(unreliableIn(sel.C(teststrip.FieldOutcomes))), "count")
-	}).Scan(ctx, &rows)
-	if err != nil {
+	if err := query.GroupBy(unreliabletest.FieldTestKey).Aggregate(db.As(db.Sum(unreliabletest.FieldOutcomes), "count")).Scan(ctx, &rows); err != nil {
 		return nil, database.Fault(err)
 	}
 	slices.SortFunc(rows, func(a, b count) int {
@@ -61,14 +56,6 @@ func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time
 		keys = append(keys, row.TestKey)
 	}
 	return keys, nil
-}
-
-// unreliableIn writes SQL that counts the outcomes of a strip that do not speak for its test.
-func unreliableIn(column string) string {
-	for _, letter := range testcase.Reliable {
-		column = fmt.Sprintf("REPLACE(%s, '%c', '')", column, letter)
-	}
-	return "LENGTH(" + column + ")"
 }
 
 // TestRuns returns tests with their latest runs since a time, at most each of every one. However many tests there are, it asks as often.
@@ -290,14 +277,8 @@ func mayExcuse(ctx context.Context, tx *db.Tx, test string) error {
 	if v, _ := tenant.FromContext(ctx); v.Kind == tenant.KindSystem || v.Allows(tenant.ScopeAdmin) {
 		return nil
 	}
-	strip, err := tx.TestStrip.Query().Where(teststrip.TestKey(test)).First(ctx)
-	if db.IsNotFound(err) {
-		return fault.New(fault.NotFound, "there is no test %q", test)
-	}
-	if err != nil {
-		return err
-	}
-	row, err := tx.Workflow.Query().Where(workflow.Name(strip.Workflow)).Only(ctx)
+	row, err := tx.TestResult.Query().Where(testresult.TestKey(test)).Order(testresult.ByID(entsql.OrderDesc())).
+		QueryExecution().QueryRevision().QueryWorkflow().First(ctx)
 	if db.IsNotFound(err) {
 		return fault.New(fault.NotFound, "there is no test %q", test)
 	}

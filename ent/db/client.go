@@ -58,16 +58,17 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -166,6 +167,8 @@ type Client struct {
 	Snapshot *SnapshotClient
 	// Step is the client for interacting with the Step builders.
 	Step *StepClient
+	// StripBlock is the client for interacting with the StripBlock builders.
+	StripBlock *StripBlockClient
 	// Team is the client for interacting with the Team builders.
 	Team *TeamClient
 	// TeamMember is the client for interacting with the TeamMember builders.
@@ -178,14 +181,14 @@ type Client struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
-	// TestStrip is the client for interacting with the TestStrip builders.
-	TestStrip *TestStripClient
 	// Trigger is the client for interacting with the Trigger builders.
 	Trigger *TriggerClient
 	// TriggerWatch is the client for interacting with the TriggerWatch builders.
 	TriggerWatch *TriggerWatchClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
+	// UnreliableTest is the client for interacting with the UnreliableTest builders.
+	UnreliableTest *UnreliableTestClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// WatchMark is the client for interacting with the WatchMark builders.
@@ -249,16 +252,17 @@ func (c *Client) init() {
 	c.Setting = NewSettingClient(c.config)
 	c.Snapshot = NewSnapshotClient(c.config)
 	c.Step = NewStepClient(c.config)
+	c.StripBlock = NewStripBlockClient(c.config)
 	c.Team = NewTeamClient(c.config)
 	c.TeamMember = NewTeamMemberClient(c.config)
 	c.Template = NewTemplateClient(c.config)
 	c.TemplateRevision = NewTemplateRevisionClient(c.config)
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
-	c.TestStrip = NewTestStripClient(c.config)
 	c.Trigger = NewTriggerClient(c.config)
 	c.TriggerWatch = NewTriggerWatchClient(c.config)
 	c.TrustRule = NewTrustRuleClient(c.config)
+	c.UnreliableTest = NewUnreliableTestClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
 	c.WatchMark = NewWatchMarkClient(c.config)
 	c.Webhook = NewWebhookClient(c.config)
@@ -398,16 +402,17 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Setting:                 NewSettingClient(cfg),
 		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
+		StripBlock:              NewStripBlockClient(cfg),
 		Team:                    NewTeamClient(cfg),
 		TeamMember:              NewTeamMemberClient(cfg),
 		Template:                NewTemplateClient(cfg),
 		TemplateRevision:        NewTemplateRevisionClient(cfg),
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
-		TestStrip:               NewTestStripClient(cfg),
 		Trigger:                 NewTriggerClient(cfg),
 		TriggerWatch:            NewTriggerWatchClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
+		UnreliableTest:          NewUnreliableTestClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		WatchMark:               NewWatchMarkClient(cfg),
 		Webhook:                 NewWebhookClient(cfg),
@@ -474,16 +479,17 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Setting:                 NewSettingClient(cfg),
 		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
+		StripBlock:              NewStripBlockClient(cfg),
 		Team:                    NewTeamClient(cfg),
 		TeamMember:              NewTeamMemberClient(cfg),
 		Template:                NewTemplateClient(cfg),
 		TemplateRevision:        NewTemplateRevisionClient(cfg),
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
-		TestStrip:               NewTestStripClient(cfg),
 		Trigger:                 NewTriggerClient(cfg),
 		TriggerWatch:            NewTriggerWatchClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
+		UnreliableTest:          NewUnreliableTestClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		WatchMark:               NewWatchMarkClient(cfg),
 		Webhook:                 NewWebhookClient(cfg),
@@ -525,10 +531,11 @@ func (c *Client) Use(hooks ...Hook) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step, c.Team,
-		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
-		c.TestStrip, c.Trigger, c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark,
-		c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
+		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
+		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -545,10 +552,11 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step, c.Team,
-		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
-		c.TestStrip, c.Trigger, c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark,
-		c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
+		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
+		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -641,6 +649,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Snapshot.mutate(ctx, m)
 	case *StepMutation:
 		return c.Step.mutate(ctx, m)
+	case *StripBlockMutation:
+		return c.StripBlock.mutate(ctx, m)
 	case *TeamMutation:
 		return c.Team.mutate(ctx, m)
 	case *TeamMemberMutation:
@@ -653,14 +663,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TemplateUse.mutate(ctx, m)
 	case *TestResultMutation:
 		return c.TestResult.mutate(ctx, m)
-	case *TestStripMutation:
-		return c.TestStrip.mutate(ctx, m)
 	case *TriggerMutation:
 		return c.Trigger.mutate(ctx, m)
 	case *TriggerWatchMutation:
 		return c.TriggerWatch.mutate(ctx, m)
 	case *TrustRuleMutation:
 		return c.TrustRule.mutate(ctx, m)
+	case *UnreliableTestMutation:
+		return c.UnreliableTest.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
 	case *WatchMarkMutation:
@@ -7568,6 +7578,140 @@ func (c *StepClient) mutate(ctx context.Context, m *StepMutation) (Value, error)
 	}
 }
 
+// StripBlockClient is a client for the StripBlock schema.
+type StripBlockClient struct {
+	config
+}
+
+// NewStripBlockClient returns a client for the StripBlock from the given config.
+func NewStripBlockClient(c config) *StripBlockClient {
+	return &StripBlockClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `stripblock.Hooks(f(g(h())))`.
+func (c *StripBlockClient) Use(hooks ...Hook) {
+	c.hooks.StripBlock = append(c.hooks.StripBlock, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `stripblock.Intercept(f(g(h())))`.
+func (c *StripBlockClient) Intercept(interceptors ...Interceptor) {
+	c.inters.StripBlock = append(c.inters.StripBlock, interceptors...)
+}
+
+// Create returns a builder for creating a StripBlock entity.
+func (c *StripBlockClient) Create() *StripBlockCreate {
+	mutation := newStripBlockMutation(c.config, OpCreate)
+	return &StripBlockCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of StripBlock entities.
+func (c *StripBlockClient) CreateBulk(builders ...*StripBlockCreate) *StripBlockCreateBulk {
+	return &StripBlockCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *StripBlockClient) MapCreateBulk(slice any, setFunc func(*StripBlockCreate, int)) *StripBlockCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &StripBlockCreateBulk{err: fmt.Errorf("calling to StripBlockClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*StripBlockCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &StripBlockCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for StripBlock.
+func (c *StripBlockClient) Update() *StripBlockUpdate {
+	mutation := newStripBlockMutation(c.config, OpUpdate)
+	return &StripBlockUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *StripBlockClient) UpdateOne(_m *StripBlock) *StripBlockUpdateOne {
+	mutation := newStripBlockMutation(c.config, OpUpdateOne, withStripBlock(_m))
+	return &StripBlockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *StripBlockClient) UpdateOneID(id int) *StripBlockUpdateOne {
+	mutation := newStripBlockMutation(c.config, OpUpdateOne, withStripBlockID(id))
+	return &StripBlockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for StripBlock.
+func (c *StripBlockClient) Delete() *StripBlockDelete {
+	mutation := newStripBlockMutation(c.config, OpDelete)
+	return &StripBlockDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *StripBlockClient) DeleteOne(_m *StripBlock) *StripBlockDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *StripBlockClient) DeleteOneID(id int) *StripBlockDeleteOne {
+	builder := c.Delete().Where(stripblock.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &StripBlockDeleteOne{builder}
+}
+
+// Query returns a query builder for StripBlock.
+func (c *StripBlockClient) Query() *StripBlockQuery {
+	return &StripBlockQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeStripBlock},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a StripBlock entity by its id.
+func (c *StripBlockClient) Get(ctx context.Context, id int) (*StripBlock, error) {
+	return c.Query().Where(stripblock.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *StripBlockClient) GetX(ctx context.Context, id int) *StripBlock {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *StripBlockClient) Hooks() []Hook {
+	hooks := c.hooks.StripBlock
+	return append(hooks[:len(hooks):len(hooks)], stripblock.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *StripBlockClient) Interceptors() []Interceptor {
+	return c.inters.StripBlock
+}
+
+func (c *StripBlockClient) mutate(ctx context.Context, m *StripBlockMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&StripBlockCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&StripBlockUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&StripBlockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&StripBlockDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown StripBlock mutation op: %q", m.Op())
+	}
+}
+
 // TeamClient is a client for the Team schema.
 type TeamClient struct {
 	config
@@ -8580,140 +8724,6 @@ func (c *TestResultClient) mutate(ctx context.Context, m *TestResultMutation) (V
 	}
 }
 
-// TestStripClient is a client for the TestStrip schema.
-type TestStripClient struct {
-	config
-}
-
-// NewTestStripClient returns a client for the TestStrip from the given config.
-func NewTestStripClient(c config) *TestStripClient {
-	return &TestStripClient{config: c}
-}
-
-// Use adds a list of mutation hooks to the hooks stack.
-// A call to `Use(f, g, h)` equals to `teststrip.Hooks(f(g(h())))`.
-func (c *TestStripClient) Use(hooks ...Hook) {
-	c.hooks.TestStrip = append(c.hooks.TestStrip, hooks...)
-}
-
-// Intercept adds a list of query interceptors to the interceptors stack.
-// A call to `Intercept(f, g, h)` equals to `teststrip.Intercept(f(g(h())))`.
-func (c *TestStripClient) Intercept(interceptors ...Interceptor) {
-	c.inters.TestStrip = append(c.inters.TestStrip, interceptors...)
-}
-
-// Create returns a builder for creating a TestStrip entity.
-func (c *TestStripClient) Create() *TestStripCreate {
-	mutation := newTestStripMutation(c.config, OpCreate)
-	return &TestStripCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// CreateBulk returns a builder for creating a bulk of TestStrip entities.
-func (c *TestStripClient) CreateBulk(builders ...*TestStripCreate) *TestStripCreateBulk {
-	return &TestStripCreateBulk{config: c.config, builders: builders}
-}
-
-// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
-// a builder and applies setFunc on it.
-func (c *TestStripClient) MapCreateBulk(slice any, setFunc func(*TestStripCreate, int)) *TestStripCreateBulk {
-	rv := reflect.ValueOf(slice)
-	if rv.Kind() != reflect.Slice {
-		return &TestStripCreateBulk{err: fmt.Errorf("calling to TestStripClient.MapCreateBulk with wrong type %T, need slice", slice)}
-	}
-	builders := make([]*TestStripCreate, rv.Len())
-	for i := 0; i < rv.Len(); i++ {
-		builders[i] = c.Create()
-		setFunc(builders[i], i)
-	}
-	return &TestStripCreateBulk{config: c.config, builders: builders}
-}
-
-// Update returns an update builder for TestStrip.
-func (c *TestStripClient) Update() *TestStripUpdate {
-	mutation := newTestStripMutation(c.config, OpUpdate)
-	return &TestStripUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOne returns an update builder for the given entity.
-func (c *TestStripClient) UpdateOne(_m *TestStrip) *TestStripUpdateOne {
-	mutation := newTestStripMutation(c.config, OpUpdateOne, withTestStrip(_m))
-	return &TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOneID returns an update builder for the given id.
-func (c *TestStripClient) UpdateOneID(id int) *TestStripUpdateOne {
-	mutation := newTestStripMutation(c.config, OpUpdateOne, withTestStripID(id))
-	return &TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// Delete returns a delete builder for TestStrip.
-func (c *TestStripClient) Delete() *TestStripDelete {
-	mutation := newTestStripMutation(c.config, OpDelete)
-	return &TestStripDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// DeleteOne returns a builder for deleting the given entity.
-func (c *TestStripClient) DeleteOne(_m *TestStrip) *TestStripDeleteOne {
-	return c.DeleteOneID(_m.ID)
-}
-
-// DeleteOneID returns a builder for deleting the given entity by its id.
-func (c *TestStripClient) DeleteOneID(id int) *TestStripDeleteOne {
-	builder := c.Delete().Where(teststrip.ID(id))
-	builder.mutation.id = &id
-	builder.mutation.op = OpDeleteOne
-	return &TestStripDeleteOne{builder}
-}
-
-// Query returns a query builder for TestStrip.
-func (c *TestStripClient) Query() *TestStripQuery {
-	return &TestStripQuery{
-		config: c.config,
-		ctx:    &QueryContext{Type: TypeTestStrip},
-		inters: c.Interceptors(),
-	}
-}
-
-// Get returns a TestStrip entity by its id.
-func (c *TestStripClient) Get(ctx context.Context, id int) (*TestStrip, error) {
-	return c.Query().Where(teststrip.ID(id)).Only(ctx)
-}
-
-// GetX is like Get, but panics if an error occurs.
-func (c *TestStripClient) GetX(ctx context.Context, id int) *TestStrip {
-	obj, err := c.Get(ctx, id)
-	if err != nil {
-		panic(err)
-	}
-	return obj
-}
-
-// Hooks returns the client hooks.
-func (c *TestStripClient) Hooks() []Hook {
-	hooks := c.hooks.TestStrip
-	return append(hooks[:len(hooks):len(hooks)], teststrip.Hooks[:]...)
-}
-
-// Interceptors returns the client interceptors.
-func (c *TestStripClient) Interceptors() []Interceptor {
-	return c.inters.TestStrip
-}
-
-func (c *TestStripClient) mutate(ctx context.Context, m *TestStripMutation) (Value, error) {
-	switch m.Op() {
-	case OpCreate:
-		return (&TestStripCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdate:
-		return (&TestStripUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdateOne:
-		return (&TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpDelete, OpDeleteOne:
-		return (&TestStripDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
-	default:
-		return nil, fmt.Errorf("db: unknown TestStrip mutation op: %q", m.Op())
-	}
-}
-
 // TriggerClient is a client for the Trigger schema.
 type TriggerClient struct {
 	config
@@ -9225,6 +9235,140 @@ func (c *TrustRuleClient) mutate(ctx context.Context, m *TrustRuleMutation) (Val
 		return (&TrustRuleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown TrustRule mutation op: %q", m.Op())
+	}
+}
+
+// UnreliableTestClient is a client for the UnreliableTest schema.
+type UnreliableTestClient struct {
+	config
+}
+
+// NewUnreliableTestClient returns a client for the UnreliableTest from the given config.
+func NewUnreliableTestClient(c config) *UnreliableTestClient {
+	return &UnreliableTestClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `unreliabletest.Hooks(f(g(h())))`.
+func (c *UnreliableTestClient) Use(hooks ...Hook) {
+	c.hooks.UnreliableTest = append(c.hooks.UnreliableTest, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `unreliabletest.Intercept(f(g(h())))`.
+func (c *UnreliableTestClient) Intercept(interceptors ...Interceptor) {
+	c.inters.UnreliableTest = append(c.inters.UnreliableTest, interceptors...)
+}
+
+// Create returns a builder for creating a UnreliableTest entity.
+func (c *UnreliableTestClient) Create() *UnreliableTestCreate {
+	mutation := newUnreliableTestMutation(c.config, OpCreate)
+	return &UnreliableTestCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of UnreliableTest entities.
+func (c *UnreliableTestClient) CreateBulk(builders ...*UnreliableTestCreate) *UnreliableTestCreateBulk {
+	return &UnreliableTestCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *UnreliableTestClient) MapCreateBulk(slice any, setFunc func(*UnreliableTestCreate, int)) *UnreliableTestCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &UnreliableTestCreateBulk{err: fmt.Errorf("calling to UnreliableTestClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*UnreliableTestCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &UnreliableTestCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for UnreliableTest.
+func (c *UnreliableTestClient) Update() *UnreliableTestUpdate {
+	mutation := newUnreliableTestMutation(c.config, OpUpdate)
+	return &UnreliableTestUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *UnreliableTestClient) UpdateOne(_m *UnreliableTest) *UnreliableTestUpdateOne {
+	mutation := newUnreliableTestMutation(c.config, OpUpdateOne, withUnreliableTest(_m))
+	return &UnreliableTestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *UnreliableTestClient) UpdateOneID(id int) *UnreliableTestUpdateOne {
+	mutation := newUnreliableTestMutation(c.config, OpUpdateOne, withUnreliableTestID(id))
+	return &UnreliableTestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for UnreliableTest.
+func (c *UnreliableTestClient) Delete() *UnreliableTestDelete {
+	mutation := newUnreliableTestMutation(c.config, OpDelete)
+	return &UnreliableTestDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *UnreliableTestClient) DeleteOne(_m *UnreliableTest) *UnreliableTestDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *UnreliableTestClient) DeleteOneID(id int) *UnreliableTestDeleteOne {
+	builder := c.Delete().Where(unreliabletest.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &UnreliableTestDeleteOne{builder}
+}
+
+// Query returns a query builder for UnreliableTest.
+func (c *UnreliableTestClient) Query() *UnreliableTestQuery {
+	return &UnreliableTestQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeUnreliableTest},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a UnreliableTest entity by its id.
+func (c *UnreliableTestClient) Get(ctx context.Context, id int) (*UnreliableTest, error) {
+	return c.Query().Where(unreliabletest.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *UnreliableTestClient) GetX(ctx context.Context, id int) *UnreliableTest {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *UnreliableTestClient) Hooks() []Hook {
+	hooks := c.hooks.UnreliableTest
+	return append(hooks[:len(hooks):len(hooks)], unreliabletest.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *UnreliableTestClient) Interceptors() []Interceptor {
+	return c.inters.UnreliableTest
+}
+
+func (c *UnreliableTestClient) mutate(ctx context.Context, m *UnreliableTestMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&UnreliableTestCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&UnreliableTestUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&UnreliableTestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&UnreliableTestDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown UnreliableTest mutation op: %q", m.Op())
 	}
 }
 
@@ -10067,9 +10211,10 @@ type (
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Snapshot, Step, Team, TeamMember, Template, TemplateRevision,
-		TemplateUse, TestResult, TestStrip, Trigger, TriggerWatch, TrustRule, Waiver,
-		WatchMark, Webhook, Workflow, WorkflowRevision []ent.Hook
+		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
+		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
@@ -10078,9 +10223,10 @@ type (
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Snapshot, Step, Team, TeamMember, Template, TemplateRevision,
-		TemplateUse, TestResult, TestStrip, Trigger, TriggerWatch, TrustRule, Waiver,
-		WatchMark, Webhook, Workflow, WorkflowRevision []ent.Interceptor
+		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
+		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		WorkflowRevision []ent.Interceptor
 	}
 )
 

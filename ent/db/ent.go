@@ -54,16 +54,17 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -171,16 +172,17 @@ func checkColumn(t, c string) error {
 			setting.Table:                 setting.ValidColumn,
 			snapshot.Table:                snapshot.ValidColumn,
 			step.Table:                    step.ValidColumn,
+			stripblock.Table:              stripblock.ValidColumn,
 			team.Table:                    team.ValidColumn,
 			teammember.Table:              teammember.ValidColumn,
 			template.Table:                template.ValidColumn,
 			templaterevision.Table:        templaterevision.ValidColumn,
 			templateuse.Table:             templateuse.ValidColumn,
 			testresult.Table:              testresult.ValidColumn,
-			teststrip.Table:               teststrip.ValidColumn,
 			trigger.Table:                 trigger.ValidColumn,
 			triggerwatch.Table:            triggerwatch.ValidColumn,
 			trustrule.Table:               trustrule.ValidColumn,
+			unreliabletest.Table:          unreliabletest.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
 			watchmark.Table:               watchmark.ValidColumn,
 			webhook.Table:                 webhook.ValidColumn,

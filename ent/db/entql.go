@@ -46,16 +46,17 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -70,7 +71,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 57)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 58)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -1197,6 +1198,27 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   stripblock.Table,
+			Columns: stripblock.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: stripblock.FieldID,
+			},
+		},
+		Type: "StripBlock",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			stripblock.FieldOrganizationID:  {Type: field.TypeUUID, Column: stripblock.FieldOrganizationID},
+			stripblock.FieldWorkflow:        {Type: field.TypeString, Column: stripblock.FieldWorkflow},
+			stripblock.FieldEnvironmentName: {Type: field.TypeString, Column: stripblock.FieldEnvironmentName},
+			stripblock.FieldPrefix:          {Type: field.TypeString, Column: stripblock.FieldPrefix},
+			stripblock.FieldBody:            {Type: field.TypeString, Column: stripblock.FieldBody},
+			stripblock.FieldOldestAt:        {Type: field.TypeTime, Column: stripblock.FieldOldestAt},
+			stripblock.FieldGrown:           {Type: field.TypeInt, Column: stripblock.FieldGrown},
+			stripblock.FieldListed:          {Type: field.TypeInt, Column: stripblock.FieldListed},
+		},
+	}
+	graph.Nodes[43] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -1212,7 +1234,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1230,7 +1252,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1252,7 +1274,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1272,7 +1294,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1291,7 +1313,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[47] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1323,28 +1345,6 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDuration:        {Type: field.TypeInt64, Column: testresult.FieldDuration},
 			testresult.FieldMessage:         {Type: field.TypeString, Column: testresult.FieldMessage},
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
-		},
-	}
-	graph.Nodes[48] = &sqlgraph.Node{
-		NodeSpec: sqlgraph.NodeSpec{
-			Table:   teststrip.Table,
-			Columns: teststrip.Columns,
-			ID: &sqlgraph.FieldSpec{
-				Type:   field.TypeInt,
-				Column: teststrip.FieldID,
-			},
-		},
-		Type: "TestStrip",
-		Fields: map[string]*sqlgraph.FieldSpec{
-			teststrip.FieldOrganizationID:  {Type: field.TypeUUID, Column: teststrip.FieldOrganizationID},
-			teststrip.FieldTestKey:         {Type: field.TypeString, Column: teststrip.FieldTestKey},
-			teststrip.FieldEnvironmentName: {Type: field.TypeString, Column: teststrip.FieldEnvironmentName},
-			teststrip.FieldWorkflow:        {Type: field.TypeString, Column: teststrip.FieldWorkflow},
-			teststrip.FieldOutcomes:        {Type: field.TypeString, Column: teststrip.FieldOutcomes},
-			teststrip.FieldLastExecutionID: {Type: field.TypeUUID, Column: teststrip.FieldLastExecutionID},
-			teststrip.FieldLastAt:          {Type: field.TypeTime, Column: teststrip.FieldLastAt},
-			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
-			teststrip.FieldListed:          {Type: field.TypeBool, Column: teststrip.FieldListed},
 		},
 	}
 	graph.Nodes[49] = &sqlgraph.Node{
@@ -1427,6 +1427,25 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[52] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   unreliabletest.Table,
+			Columns: unreliabletest.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: unreliabletest.FieldID,
+			},
+		},
+		Type: "UnreliableTest",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			unreliabletest.FieldOrganizationID:  {Type: field.TypeUUID, Column: unreliabletest.FieldOrganizationID},
+			unreliabletest.FieldTestKey:         {Type: field.TypeString, Column: unreliabletest.FieldTestKey},
+			unreliabletest.FieldEnvironmentName: {Type: field.TypeString, Column: unreliabletest.FieldEnvironmentName},
+			unreliabletest.FieldWorkflow:        {Type: field.TypeString, Column: unreliabletest.FieldWorkflow},
+			unreliabletest.FieldOutcomes:        {Type: field.TypeInt, Column: unreliabletest.FieldOutcomes},
+			unreliabletest.FieldLastAt:          {Type: field.TypeTime, Column: unreliabletest.FieldLastAt},
+		},
+	}
+	graph.Nodes[53] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -1455,7 +1474,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[53] = &sqlgraph.Node{
+	graph.Nodes[54] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   watchmark.Table,
 			Columns: watchmark.Columns,
@@ -1476,7 +1495,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			watchmark.FieldSeenAt:         {Type: field.TypeTime, Column: watchmark.FieldSeenAt},
 		},
 	}
-	graph.Nodes[54] = &sqlgraph.Node{
+	graph.Nodes[55] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   webhook.Table,
 			Columns: webhook.Columns,
@@ -1511,7 +1530,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[55] = &sqlgraph.Node{
+	graph.Nodes[56] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1534,7 +1553,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[56] = &sqlgraph.Node{
+	graph.Nodes[57] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -8548,6 +8567,86 @@ func (f *StepFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *StripBlockQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the StripBlockQuery builder.
+func (_q *StripBlockQuery) Filter() *StripBlockFilter {
+	return &StripBlockFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *StripBlockMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the StripBlockMutation builder.
+func (m *StripBlockMutation) Filter() *StripBlockFilter {
+	return &StripBlockFilter{config: m.config, predicateAdder: m}
+}
+
+// StripBlockFilter provides a generic filtering capability at runtime for StripBlockQuery.
+type StripBlockFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *StripBlockFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *StripBlockFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(stripblock.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *StripBlockFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(stripblock.FieldOrganizationID))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *StripBlockFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(stripblock.FieldWorkflow))
+}
+
+// WhereEnvironmentName applies the entql string predicate on the environment_name field.
+func (f *StripBlockFilter) WhereEnvironmentName(p entql.StringP) {
+	f.Where(p.Field(stripblock.FieldEnvironmentName))
+}
+
+// WherePrefix applies the entql string predicate on the prefix field.
+func (f *StripBlockFilter) WherePrefix(p entql.StringP) {
+	f.Where(p.Field(stripblock.FieldPrefix))
+}
+
+// WhereBody applies the entql string predicate on the body field.
+func (f *StripBlockFilter) WhereBody(p entql.StringP) {
+	f.Where(p.Field(stripblock.FieldBody))
+}
+
+// WhereOldestAt applies the entql time.Time predicate on the oldest_at field.
+func (f *StripBlockFilter) WhereOldestAt(p entql.TimeP) {
+	f.Where(p.Field(stripblock.FieldOldestAt))
+}
+
+// WhereGrown applies the entql int predicate on the grown field.
+func (f *StripBlockFilter) WhereGrown(p entql.IntP) {
+	f.Where(p.Field(stripblock.FieldGrown))
+}
+
+// WhereListed applies the entql int predicate on the listed field.
+func (f *StripBlockFilter) WhereListed(p entql.IntP) {
+	f.Where(p.Field(stripblock.FieldListed))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *TeamQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -8576,7 +8675,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8650,7 +8749,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8757,7 +8856,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8870,7 +8969,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8973,7 +9072,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9057,7 +9156,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9227,91 +9326,6 @@ func (f *TestResultFilter) WhereHasFileWith(preds ...predicate.File) {
 			p(s)
 		}
 	})))
-}
-
-// addPredicate implements the predicateAdder interface.
-func (_q *TestStripQuery) addPredicate(pred func(s *sql.Selector)) {
-	_q.predicates = append(_q.predicates, pred)
-}
-
-// Filter returns a Filter implementation to apply filters on the TestStripQuery builder.
-func (_q *TestStripQuery) Filter() *TestStripFilter {
-	return &TestStripFilter{config: _q.config, predicateAdder: _q}
-}
-
-// addPredicate implements the predicateAdder interface.
-func (m *TestStripMutation) addPredicate(pred func(s *sql.Selector)) {
-	m.predicates = append(m.predicates, pred)
-}
-
-// Filter returns an entql.Where implementation to apply filters on the TestStripMutation builder.
-func (m *TestStripMutation) Filter() *TestStripFilter {
-	return &TestStripFilter{config: m.config, predicateAdder: m}
-}
-
-// TestStripFilter provides a generic filtering capability at runtime for TestStripQuery.
-type TestStripFilter struct {
-	predicateAdder
-	config
-}
-
-// Where applies the entql predicate on the query filter.
-func (f *TestStripFilter) Where(p entql.P) {
-	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
-			s.AddError(err)
-		}
-	})
-}
-
-// WhereID applies the entql int predicate on the id field.
-func (f *TestStripFilter) WhereID(p entql.IntP) {
-	f.Where(p.Field(teststrip.FieldID))
-}
-
-// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
-func (f *TestStripFilter) WhereOrganizationID(p entql.ValueP) {
-	f.Where(p.Field(teststrip.FieldOrganizationID))
-}
-
-// WhereTestKey applies the entql string predicate on the test_key field.
-func (f *TestStripFilter) WhereTestKey(p entql.StringP) {
-	f.Where(p.Field(teststrip.FieldTestKey))
-}
-
-// WhereEnvironmentName applies the entql string predicate on the environment_name field.
-func (f *TestStripFilter) WhereEnvironmentName(p entql.StringP) {
-	f.Where(p.Field(teststrip.FieldEnvironmentName))
-}
-
-// WhereWorkflow applies the entql string predicate on the workflow field.
-func (f *TestStripFilter) WhereWorkflow(p entql.StringP) {
-	f.Where(p.Field(teststrip.FieldWorkflow))
-}
-
-// WhereOutcomes applies the entql string predicate on the outcomes field.
-func (f *TestStripFilter) WhereOutcomes(p entql.StringP) {
-	f.Where(p.Field(teststrip.FieldOutcomes))
-}
-
-// WhereLastExecutionID applies the entql [16]byte predicate on the last_execution_id field.
-func (f *TestStripFilter) WhereLastExecutionID(p entql.ValueP) {
-	f.Where(p.Field(teststrip.FieldLastExecutionID))
-}
-
-// WhereLastAt applies the entql time.Time predicate on the last_at field.
-func (f *TestStripFilter) WhereLastAt(p entql.TimeP) {
-	f.Where(p.Field(teststrip.FieldLastAt))
-}
-
-// WhereUnreliableAt applies the entql time.Time predicate on the unreliable_at field.
-func (f *TestStripFilter) WhereUnreliableAt(p entql.TimeP) {
-	f.Where(p.Field(teststrip.FieldUnreliableAt))
-}
-
-// WhereListed applies the entql bool predicate on the listed field.
-func (f *TestStripFilter) WhereListed(p entql.BoolP) {
-	f.Where(p.Field(teststrip.FieldListed))
 }
 
 // addPredicate implements the predicateAdder interface.
@@ -9728,6 +9742,76 @@ func (f *TrustRuleFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *UnreliableTestQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the UnreliableTestQuery builder.
+func (_q *UnreliableTestQuery) Filter() *UnreliableTestFilter {
+	return &UnreliableTestFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *UnreliableTestMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the UnreliableTestMutation builder.
+func (m *UnreliableTestMutation) Filter() *UnreliableTestFilter {
+	return &UnreliableTestFilter{config: m.config, predicateAdder: m}
+}
+
+// UnreliableTestFilter provides a generic filtering capability at runtime for UnreliableTestQuery.
+type UnreliableTestFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *UnreliableTestFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *UnreliableTestFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(unreliabletest.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *UnreliableTestFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(unreliabletest.FieldOrganizationID))
+}
+
+// WhereTestKey applies the entql string predicate on the test_key field.
+func (f *UnreliableTestFilter) WhereTestKey(p entql.StringP) {
+	f.Where(p.Field(unreliabletest.FieldTestKey))
+}
+
+// WhereEnvironmentName applies the entql string predicate on the environment_name field.
+func (f *UnreliableTestFilter) WhereEnvironmentName(p entql.StringP) {
+	f.Where(p.Field(unreliabletest.FieldEnvironmentName))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *UnreliableTestFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(unreliabletest.FieldWorkflow))
+}
+
+// WhereOutcomes applies the entql int predicate on the outcomes field.
+func (f *UnreliableTestFilter) WhereOutcomes(p entql.IntP) {
+	f.Where(p.Field(unreliabletest.FieldOutcomes))
+}
+
+// WhereLastAt applies the entql time.Time predicate on the last_at field.
+func (f *UnreliableTestFilter) WhereLastAt(p entql.TimeP) {
+	f.Where(p.Field(unreliabletest.FieldLastAt))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WaiverQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -9756,7 +9840,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9909,7 +9993,7 @@ type WatchMarkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WatchMarkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10017,7 +10101,7 @@ type WebhookFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WebhookFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10195,7 +10279,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10313,7 +10397,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[57].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

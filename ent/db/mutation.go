@@ -56,16 +56,17 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -124,16 +125,17 @@ const (
 	TypeSetting                 = "Setting"
 	TypeSnapshot                = "Snapshot"
 	TypeStep                    = "Step"
+	TypeStripBlock              = "StripBlock"
 	TypeTeam                    = "Team"
 	TypeTeamMember              = "TeamMember"
 	TypeTemplate                = "Template"
 	TypeTemplateRevision        = "TemplateRevision"
 	TypeTemplateUse             = "TemplateUse"
 	TypeTestResult              = "TestResult"
-	TypeTestStrip               = "TestStrip"
 	TypeTrigger                 = "Trigger"
 	TypeTriggerWatch            = "TriggerWatch"
 	TypeTrustRule               = "TrustRule"
+	TypeUnreliableTest          = "UnreliableTest"
 	TypeWaiver                  = "Waiver"
 	TypeWatchMark               = "WatchMark"
 	TypeWebhook                 = "Webhook"
@@ -52283,6 +52285,779 @@ func (m *StepMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Step edge %s", name)
 }
 
+// StripBlockMutation represents an operation that mutates the StripBlock nodes in the graph.
+type StripBlockMutation struct {
+	config
+	op               Op
+	typ              string
+	id               *int
+	organization_id  *uuid.UUID
+	workflow         *string
+	environment_name *string
+	prefix           *string
+	body             *string
+	oldest_at        *time.Time
+	grown            *int
+	addgrown         *int
+	listed           *int
+	addlisted        *int
+	clearedFields    map[string]struct{}
+	done             bool
+	oldValue         func(context.Context) (*StripBlock, error)
+	predicates       []predicate.StripBlock
+}
+
+var _ ent.Mutation = (*StripBlockMutation)(nil)
+
+// stripblockOption allows management of the mutation configuration using functional options.
+type stripblockOption func(*StripBlockMutation)
+
+// newStripBlockMutation creates new mutation for the StripBlock entity.
+func newStripBlockMutation(c config, op Op, opts ...stripblockOption) *StripBlockMutation {
+	m := &StripBlockMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeStripBlock,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withStripBlockID sets the ID field of the mutation.
+func withStripBlockID(id int) stripblockOption {
+	return func(m *StripBlockMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *StripBlock
+		)
+		m.oldValue = func(ctx context.Context) (*StripBlock, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().StripBlock.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withStripBlock sets the old StripBlock of the mutation.
+func withStripBlock(node *StripBlock) stripblockOption {
+	return func(m *StripBlockMutation) {
+		m.oldValue = func(context.Context) (*StripBlock, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m StripBlockMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m StripBlockMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *StripBlockMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *StripBlockMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().StripBlock.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *StripBlockMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization_id = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *StripBlockMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *StripBlockMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetWorkflow sets the "workflow" field.
+func (m *StripBlockMutation) SetWorkflow(s string) {
+	m.workflow = &s
+}
+
+// Workflow returns the value of the "workflow" field in the mutation.
+func (m *StripBlockMutation) Workflow() (r string, exists bool) {
+	v := m.workflow
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflow returns the old "workflow" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldWorkflow(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflow requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
+	}
+	return oldValue.Workflow, nil
+}
+
+// ResetWorkflow resets all changes to the "workflow" field.
+func (m *StripBlockMutation) ResetWorkflow() {
+	m.workflow = nil
+}
+
+// SetEnvironmentName sets the "environment_name" field.
+func (m *StripBlockMutation) SetEnvironmentName(s string) {
+	m.environment_name = &s
+}
+
+// EnvironmentName returns the value of the "environment_name" field in the mutation.
+func (m *StripBlockMutation) EnvironmentName() (r string, exists bool) {
+	v := m.environment_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnvironmentName returns the old "environment_name" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldEnvironmentName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnvironmentName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnvironmentName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnvironmentName: %w", err)
+	}
+	return oldValue.EnvironmentName, nil
+}
+
+// ResetEnvironmentName resets all changes to the "environment_name" field.
+func (m *StripBlockMutation) ResetEnvironmentName() {
+	m.environment_name = nil
+}
+
+// SetPrefix sets the "prefix" field.
+func (m *StripBlockMutation) SetPrefix(s string) {
+	m.prefix = &s
+}
+
+// Prefix returns the value of the "prefix" field in the mutation.
+func (m *StripBlockMutation) Prefix() (r string, exists bool) {
+	v := m.prefix
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrefix returns the old "prefix" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldPrefix(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrefix is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrefix requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrefix: %w", err)
+	}
+	return oldValue.Prefix, nil
+}
+
+// ResetPrefix resets all changes to the "prefix" field.
+func (m *StripBlockMutation) ResetPrefix() {
+	m.prefix = nil
+}
+
+// SetBody sets the "body" field.
+func (m *StripBlockMutation) SetBody(s string) {
+	m.body = &s
+}
+
+// Body returns the value of the "body" field in the mutation.
+func (m *StripBlockMutation) Body() (r string, exists bool) {
+	v := m.body
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBody returns the old "body" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldBody(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBody is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBody requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBody: %w", err)
+	}
+	return oldValue.Body, nil
+}
+
+// ResetBody resets all changes to the "body" field.
+func (m *StripBlockMutation) ResetBody() {
+	m.body = nil
+}
+
+// SetOldestAt sets the "oldest_at" field.
+func (m *StripBlockMutation) SetOldestAt(t time.Time) {
+	m.oldest_at = &t
+}
+
+// OldestAt returns the value of the "oldest_at" field in the mutation.
+func (m *StripBlockMutation) OldestAt() (r time.Time, exists bool) {
+	v := m.oldest_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOldestAt returns the old "oldest_at" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldOldestAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOldestAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOldestAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOldestAt: %w", err)
+	}
+	return oldValue.OldestAt, nil
+}
+
+// ResetOldestAt resets all changes to the "oldest_at" field.
+func (m *StripBlockMutation) ResetOldestAt() {
+	m.oldest_at = nil
+}
+
+// SetGrown sets the "grown" field.
+func (m *StripBlockMutation) SetGrown(i int) {
+	m.grown = &i
+	m.addgrown = nil
+}
+
+// Grown returns the value of the "grown" field in the mutation.
+func (m *StripBlockMutation) Grown() (r int, exists bool) {
+	v := m.grown
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldGrown returns the old "grown" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldGrown(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldGrown is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldGrown requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldGrown: %w", err)
+	}
+	return oldValue.Grown, nil
+}
+
+// AddGrown adds i to the "grown" field.
+func (m *StripBlockMutation) AddGrown(i int) {
+	if m.addgrown != nil {
+		*m.addgrown += i
+	} else {
+		m.addgrown = &i
+	}
+}
+
+// AddedGrown returns the value that was added to the "grown" field in this mutation.
+func (m *StripBlockMutation) AddedGrown() (r int, exists bool) {
+	v := m.addgrown
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetGrown resets all changes to the "grown" field.
+func (m *StripBlockMutation) ResetGrown() {
+	m.grown = nil
+	m.addgrown = nil
+}
+
+// SetListed sets the "listed" field.
+func (m *StripBlockMutation) SetListed(i int) {
+	m.listed = &i
+	m.addlisted = nil
+}
+
+// Listed returns the value of the "listed" field in the mutation.
+func (m *StripBlockMutation) Listed() (r int, exists bool) {
+	v := m.listed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldListed returns the old "listed" field's value of the StripBlock entity.
+// If the StripBlock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StripBlockMutation) OldListed(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldListed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldListed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldListed: %w", err)
+	}
+	return oldValue.Listed, nil
+}
+
+// AddListed adds i to the "listed" field.
+func (m *StripBlockMutation) AddListed(i int) {
+	if m.addlisted != nil {
+		*m.addlisted += i
+	} else {
+		m.addlisted = &i
+	}
+}
+
+// AddedListed returns the value that was added to the "listed" field in this mutation.
+func (m *StripBlockMutation) AddedListed() (r int, exists bool) {
+	v := m.addlisted
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetListed resets all changes to the "listed" field.
+func (m *StripBlockMutation) ResetListed() {
+	m.listed = nil
+	m.addlisted = nil
+}
+
+// Where appends a list predicates to the StripBlockMutation builder.
+func (m *StripBlockMutation) Where(ps ...predicate.StripBlock) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the StripBlockMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *StripBlockMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.StripBlock, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *StripBlockMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *StripBlockMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (StripBlock).
+func (m *StripBlockMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *StripBlockMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.organization_id != nil {
+		fields = append(fields, stripblock.FieldOrganizationID)
+	}
+	if m.workflow != nil {
+		fields = append(fields, stripblock.FieldWorkflow)
+	}
+	if m.environment_name != nil {
+		fields = append(fields, stripblock.FieldEnvironmentName)
+	}
+	if m.prefix != nil {
+		fields = append(fields, stripblock.FieldPrefix)
+	}
+	if m.body != nil {
+		fields = append(fields, stripblock.FieldBody)
+	}
+	if m.oldest_at != nil {
+		fields = append(fields, stripblock.FieldOldestAt)
+	}
+	if m.grown != nil {
+		fields = append(fields, stripblock.FieldGrown)
+	}
+	if m.listed != nil {
+		fields = append(fields, stripblock.FieldListed)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *StripBlockMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case stripblock.FieldOrganizationID:
+		return m.OrganizationID()
+	case stripblock.FieldWorkflow:
+		return m.Workflow()
+	case stripblock.FieldEnvironmentName:
+		return m.EnvironmentName()
+	case stripblock.FieldPrefix:
+		return m.Prefix()
+	case stripblock.FieldBody:
+		return m.Body()
+	case stripblock.FieldOldestAt:
+		return m.OldestAt()
+	case stripblock.FieldGrown:
+		return m.Grown()
+	case stripblock.FieldListed:
+		return m.Listed()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *StripBlockMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case stripblock.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case stripblock.FieldWorkflow:
+		return m.OldWorkflow(ctx)
+	case stripblock.FieldEnvironmentName:
+		return m.OldEnvironmentName(ctx)
+	case stripblock.FieldPrefix:
+		return m.OldPrefix(ctx)
+	case stripblock.FieldBody:
+		return m.OldBody(ctx)
+	case stripblock.FieldOldestAt:
+		return m.OldOldestAt(ctx)
+	case stripblock.FieldGrown:
+		return m.OldGrown(ctx)
+	case stripblock.FieldListed:
+		return m.OldListed(ctx)
+	}
+	return nil, fmt.Errorf("unknown StripBlock field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StripBlockMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case stripblock.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case stripblock.FieldWorkflow:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflow(v)
+		return nil
+	case stripblock.FieldEnvironmentName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnvironmentName(v)
+		return nil
+	case stripblock.FieldPrefix:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrefix(v)
+		return nil
+	case stripblock.FieldBody:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBody(v)
+		return nil
+	case stripblock.FieldOldestAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOldestAt(v)
+		return nil
+	case stripblock.FieldGrown:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetGrown(v)
+		return nil
+	case stripblock.FieldListed:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetListed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StripBlock field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *StripBlockMutation) AddedFields() []string {
+	var fields []string
+	if m.addgrown != nil {
+		fields = append(fields, stripblock.FieldGrown)
+	}
+	if m.addlisted != nil {
+		fields = append(fields, stripblock.FieldListed)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *StripBlockMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case stripblock.FieldGrown:
+		return m.AddedGrown()
+	case stripblock.FieldListed:
+		return m.AddedListed()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StripBlockMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case stripblock.FieldGrown:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddGrown(v)
+		return nil
+	case stripblock.FieldListed:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddListed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StripBlock numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *StripBlockMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *StripBlockMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *StripBlockMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown StripBlock nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *StripBlockMutation) ResetField(name string) error {
+	switch name {
+	case stripblock.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case stripblock.FieldWorkflow:
+		m.ResetWorkflow()
+		return nil
+	case stripblock.FieldEnvironmentName:
+		m.ResetEnvironmentName()
+		return nil
+	case stripblock.FieldPrefix:
+		m.ResetPrefix()
+		return nil
+	case stripblock.FieldBody:
+		m.ResetBody()
+		return nil
+	case stripblock.FieldOldestAt:
+		m.ResetOldestAt()
+		return nil
+	case stripblock.FieldGrown:
+		m.ResetGrown()
+		return nil
+	case stripblock.FieldListed:
+		m.ResetListed()
+		return nil
+	}
+	return fmt.Errorf("unknown StripBlock field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *StripBlockMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *StripBlockMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *StripBlockMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *StripBlockMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *StripBlockMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *StripBlockMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *StripBlockMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown StripBlock unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *StripBlockMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown StripBlock edge %s", name)
+}
+
 // TeamMutation represents an operation that mutates the Team nodes in the graph.
 type TeamMutation struct {
 	config
@@ -57692,786 +58467,6 @@ func (m *TestResultMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown TestResult edge %s", name)
 }
 
-// TestStripMutation represents an operation that mutates the TestStrip nodes in the graph.
-type TestStripMutation struct {
-	config
-	op                Op
-	typ               string
-	id                *int
-	organization_id   *uuid.UUID
-	test_key          *string
-	environment_name  *string
-	workflow          *string
-	outcomes          *string
-	last_execution_id *uuid.UUID
-	last_at           *time.Time
-	unreliable_at     *time.Time
-	listed            *bool
-	clearedFields     map[string]struct{}
-	done              bool
-	oldValue          func(context.Context) (*TestStrip, error)
-	predicates        []predicate.TestStrip
-}
-
-var _ ent.Mutation = (*TestStripMutation)(nil)
-
-// teststripOption allows management of the mutation configuration using functional options.
-type teststripOption func(*TestStripMutation)
-
-// newTestStripMutation creates new mutation for the TestStrip entity.
-func newTestStripMutation(c config, op Op, opts ...teststripOption) *TestStripMutation {
-	m := &TestStripMutation{
-		config:        c,
-		op:            op,
-		typ:           TypeTestStrip,
-		clearedFields: make(map[string]struct{}),
-	}
-	for _, opt := range opts {
-		opt(m)
-	}
-	return m
-}
-
-// withTestStripID sets the ID field of the mutation.
-func withTestStripID(id int) teststripOption {
-	return func(m *TestStripMutation) {
-		var (
-			err   error
-			once  sync.Once
-			value *TestStrip
-		)
-		m.oldValue = func(ctx context.Context) (*TestStrip, error) {
-			once.Do(func() {
-				if m.done {
-					err = errors.New("querying old values post mutation is not allowed")
-				} else {
-					value, err = m.Client().TestStrip.Get(ctx, id)
-				}
-			})
-			return value, err
-		}
-		m.id = &id
-	}
-}
-
-// withTestStrip sets the old TestStrip of the mutation.
-func withTestStrip(node *TestStrip) teststripOption {
-	return func(m *TestStripMutation) {
-		m.oldValue = func(context.Context) (*TestStrip, error) {
-			return node, nil
-		}
-		m.id = &node.ID
-	}
-}
-
-// Client returns a new `ent.Client` from the mutation. If the mutation was
-// executed in a transaction (ent.Tx), a transactional client is returned.
-func (m TestStripMutation) Client() *Client {
-	client := &Client{config: m.config}
-	client.init()
-	return client
-}
-
-// Tx returns an `ent.Tx` for mutations that were executed in transactions;
-// it returns an error otherwise.
-func (m TestStripMutation) Tx() (*Tx, error) {
-	if _, ok := m.driver.(*txDriver); !ok {
-		return nil, errors.New("db: mutation is not running in a transaction")
-	}
-	tx := &Tx{config: m.config}
-	tx.init()
-	return tx, nil
-}
-
-// ID returns the ID value in the mutation. Note that the ID is only available
-// if it was provided to the builder or after it was returned from the database.
-func (m *TestStripMutation) ID() (id int, exists bool) {
-	if m.id == nil {
-		return
-	}
-	return *m.id, true
-}
-
-// IDs queries the database and returns the entity ids that match the mutation's predicate.
-// That means, if the mutation is applied within a transaction with an isolation level such
-// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
-// or updated by the mutation.
-func (m *TestStripMutation) IDs(ctx context.Context) ([]int, error) {
-	switch {
-	case m.op.Is(OpUpdateOne | OpDeleteOne):
-		id, exists := m.ID()
-		if exists {
-			return []int{id}, nil
-		}
-		fallthrough
-	case m.op.Is(OpUpdate | OpDelete):
-		return m.Client().TestStrip.Query().Where(m.predicates...).IDs(ctx)
-	default:
-		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
-	}
-}
-
-// SetOrganizationID sets the "organization_id" field.
-func (m *TestStripMutation) SetOrganizationID(u uuid.UUID) {
-	m.organization_id = &u
-}
-
-// OrganizationID returns the value of the "organization_id" field in the mutation.
-func (m *TestStripMutation) OrganizationID() (r uuid.UUID, exists bool) {
-	v := m.organization_id
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldOrganizationID returns the old "organization_id" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
-	}
-	return oldValue.OrganizationID, nil
-}
-
-// ResetOrganizationID resets all changes to the "organization_id" field.
-func (m *TestStripMutation) ResetOrganizationID() {
-	m.organization_id = nil
-}
-
-// SetTestKey sets the "test_key" field.
-func (m *TestStripMutation) SetTestKey(s string) {
-	m.test_key = &s
-}
-
-// TestKey returns the value of the "test_key" field in the mutation.
-func (m *TestStripMutation) TestKey() (r string, exists bool) {
-	v := m.test_key
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldTestKey returns the old "test_key" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldTestKey(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTestKey is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTestKey requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTestKey: %w", err)
-	}
-	return oldValue.TestKey, nil
-}
-
-// ResetTestKey resets all changes to the "test_key" field.
-func (m *TestStripMutation) ResetTestKey() {
-	m.test_key = nil
-}
-
-// SetEnvironmentName sets the "environment_name" field.
-func (m *TestStripMutation) SetEnvironmentName(s string) {
-	m.environment_name = &s
-}
-
-// EnvironmentName returns the value of the "environment_name" field in the mutation.
-func (m *TestStripMutation) EnvironmentName() (r string, exists bool) {
-	v := m.environment_name
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldEnvironmentName returns the old "environment_name" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldEnvironmentName(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldEnvironmentName is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldEnvironmentName requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldEnvironmentName: %w", err)
-	}
-	return oldValue.EnvironmentName, nil
-}
-
-// ResetEnvironmentName resets all changes to the "environment_name" field.
-func (m *TestStripMutation) ResetEnvironmentName() {
-	m.environment_name = nil
-}
-
-// SetWorkflow sets the "workflow" field.
-func (m *TestStripMutation) SetWorkflow(s string) {
-	m.workflow = &s
-}
-
-// Workflow returns the value of the "workflow" field in the mutation.
-func (m *TestStripMutation) Workflow() (r string, exists bool) {
-	v := m.workflow
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldWorkflow returns the old "workflow" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldWorkflow(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldWorkflow requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
-	}
-	return oldValue.Workflow, nil
-}
-
-// ResetWorkflow resets all changes to the "workflow" field.
-func (m *TestStripMutation) ResetWorkflow() {
-	m.workflow = nil
-}
-
-// SetOutcomes sets the "outcomes" field.
-func (m *TestStripMutation) SetOutcomes(s string) {
-	m.outcomes = &s
-}
-
-// Outcomes returns the value of the "outcomes" field in the mutation.
-func (m *TestStripMutation) Outcomes() (r string, exists bool) {
-	v := m.outcomes
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldOutcomes returns the old "outcomes" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldOutcomes(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldOutcomes is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldOutcomes requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldOutcomes: %w", err)
-	}
-	return oldValue.Outcomes, nil
-}
-
-// ResetOutcomes resets all changes to the "outcomes" field.
-func (m *TestStripMutation) ResetOutcomes() {
-	m.outcomes = nil
-}
-
-// SetLastExecutionID sets the "last_execution_id" field.
-func (m *TestStripMutation) SetLastExecutionID(u uuid.UUID) {
-	m.last_execution_id = &u
-}
-
-// LastExecutionID returns the value of the "last_execution_id" field in the mutation.
-func (m *TestStripMutation) LastExecutionID() (r uuid.UUID, exists bool) {
-	v := m.last_execution_id
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldLastExecutionID returns the old "last_execution_id" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldLastExecutionID(ctx context.Context) (v uuid.UUID, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldLastExecutionID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldLastExecutionID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldLastExecutionID: %w", err)
-	}
-	return oldValue.LastExecutionID, nil
-}
-
-// ResetLastExecutionID resets all changes to the "last_execution_id" field.
-func (m *TestStripMutation) ResetLastExecutionID() {
-	m.last_execution_id = nil
-}
-
-// SetLastAt sets the "last_at" field.
-func (m *TestStripMutation) SetLastAt(t time.Time) {
-	m.last_at = &t
-}
-
-// LastAt returns the value of the "last_at" field in the mutation.
-func (m *TestStripMutation) LastAt() (r time.Time, exists bool) {
-	v := m.last_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldLastAt returns the old "last_at" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldLastAt(ctx context.Context) (v time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldLastAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldLastAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldLastAt: %w", err)
-	}
-	return oldValue.LastAt, nil
-}
-
-// ResetLastAt resets all changes to the "last_at" field.
-func (m *TestStripMutation) ResetLastAt() {
-	m.last_at = nil
-}
-
-// SetUnreliableAt sets the "unreliable_at" field.
-func (m *TestStripMutation) SetUnreliableAt(t time.Time) {
-	m.unreliable_at = &t
-}
-
-// UnreliableAt returns the value of the "unreliable_at" field in the mutation.
-func (m *TestStripMutation) UnreliableAt() (r time.Time, exists bool) {
-	v := m.unreliable_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldUnreliableAt returns the old "unreliable_at" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldUnreliableAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldUnreliableAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldUnreliableAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldUnreliableAt: %w", err)
-	}
-	return oldValue.UnreliableAt, nil
-}
-
-// ClearUnreliableAt clears the value of the "unreliable_at" field.
-func (m *TestStripMutation) ClearUnreliableAt() {
-	m.unreliable_at = nil
-	m.clearedFields[teststrip.FieldUnreliableAt] = struct{}{}
-}
-
-// UnreliableAtCleared returns if the "unreliable_at" field was cleared in this mutation.
-func (m *TestStripMutation) UnreliableAtCleared() bool {
-	_, ok := m.clearedFields[teststrip.FieldUnreliableAt]
-	return ok
-}
-
-// ResetUnreliableAt resets all changes to the "unreliable_at" field.
-func (m *TestStripMutation) ResetUnreliableAt() {
-	m.unreliable_at = nil
-	delete(m.clearedFields, teststrip.FieldUnreliableAt)
-}
-
-// SetListed sets the "listed" field.
-func (m *TestStripMutation) SetListed(b bool) {
-	m.listed = &b
-}
-
-// Listed returns the value of the "listed" field in the mutation.
-func (m *TestStripMutation) Listed() (r bool, exists bool) {
-	v := m.listed
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldListed returns the old "listed" field's value of the TestStrip entity.
-// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TestStripMutation) OldListed(ctx context.Context) (v bool, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldListed is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldListed requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldListed: %w", err)
-	}
-	return oldValue.Listed, nil
-}
-
-// ResetListed resets all changes to the "listed" field.
-func (m *TestStripMutation) ResetListed() {
-	m.listed = nil
-}
-
-// Where appends a list predicates to the TestStripMutation builder.
-func (m *TestStripMutation) Where(ps ...predicate.TestStrip) {
-	m.predicates = append(m.predicates, ps...)
-}
-
-// WhereP appends storage-level predicates to the TestStripMutation builder. Using this method,
-// users can use type-assertion to append predicates that do not depend on any generated package.
-func (m *TestStripMutation) WhereP(ps ...func(*sql.Selector)) {
-	p := make([]predicate.TestStrip, len(ps))
-	for i := range ps {
-		p[i] = ps[i]
-	}
-	m.Where(p...)
-}
-
-// Op returns the operation name.
-func (m *TestStripMutation) Op() Op {
-	return m.op
-}
-
-// SetOp allows setting the mutation operation.
-func (m *TestStripMutation) SetOp(op Op) {
-	m.op = op
-}
-
-// Type returns the node type of this mutation (TestStrip).
-func (m *TestStripMutation) Type() string {
-	return m.typ
-}
-
-// Fields returns all fields that were changed during this mutation. Note that in
-// order to get all numeric fields that were incremented/decremented, call
-// AddedFields().
-func (m *TestStripMutation) Fields() []string {
-	fields := make([]string, 0, 9)
-	if m.organization_id != nil {
-		fields = append(fields, teststrip.FieldOrganizationID)
-	}
-	if m.test_key != nil {
-		fields = append(fields, teststrip.FieldTestKey)
-	}
-	if m.environment_name != nil {
-		fields = append(fields, teststrip.FieldEnvironmentName)
-	}
-	if m.workflow != nil {
-		fields = append(fields, teststrip.FieldWorkflow)
-	}
-	if m.outcomes != nil {
-		fields = append(fields, teststrip.FieldOutcomes)
-	}
-	if m.last_execution_id != nil {
-		fields = append(fields, teststrip.FieldLastExecutionID)
-	}
-	if m.last_at != nil {
-		fields = append(fields, teststrip.FieldLastAt)
-	}
-	if m.unreliable_at != nil {
-		fields = append(fields, teststrip.FieldUnreliableAt)
-	}
-	if m.listed != nil {
-		fields = append(fields, teststrip.FieldListed)
-	}
-	return fields
-}
-
-// Field returns the value of a field with the given name. The second boolean
-// return value indicates that this field was not set, or was not defined in the
-// schema.
-func (m *TestStripMutation) Field(name string) (ent.Value, bool) {
-	switch name {
-	case teststrip.FieldOrganizationID:
-		return m.OrganizationID()
-	case teststrip.FieldTestKey:
-		return m.TestKey()
-	case teststrip.FieldEnvironmentName:
-		return m.EnvironmentName()
-	case teststrip.FieldWorkflow:
-		return m.Workflow()
-	case teststrip.FieldOutcomes:
-		return m.Outcomes()
-	case teststrip.FieldLastExecutionID:
-		return m.LastExecutionID()
-	case teststrip.FieldLastAt:
-		return m.LastAt()
-	case teststrip.FieldUnreliableAt:
-		return m.UnreliableAt()
-	case teststrip.FieldListed:
-		return m.Listed()
-	}
-	return nil, false
-}
-
-// OldField returns the old value of the field from the database. An error is
-// returned if the mutation operation is not UpdateOne, or the query to the
-// database failed.
-func (m *TestStripMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
-	switch name {
-	case teststrip.FieldOrganizationID:
-		return m.OldOrganizationID(ctx)
-	case teststrip.FieldTestKey:
-		return m.OldTestKey(ctx)
-	case teststrip.FieldEnvironmentName:
-		return m.OldEnvironmentName(ctx)
-	case teststrip.FieldWorkflow:
-		return m.OldWorkflow(ctx)
-	case teststrip.FieldOutcomes:
-		return m.OldOutcomes(ctx)
-	case teststrip.FieldLastExecutionID:
-		return m.OldLastExecutionID(ctx)
-	case teststrip.FieldLastAt:
-		return m.OldLastAt(ctx)
-	case teststrip.FieldUnreliableAt:
-		return m.OldUnreliableAt(ctx)
-	case teststrip.FieldListed:
-		return m.OldListed(ctx)
-	}
-	return nil, fmt.Errorf("unknown TestStrip field %s", name)
-}
-
-// SetField sets the value of a field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *TestStripMutation) SetField(name string, value ent.Value) error {
-	switch name {
-	case teststrip.FieldOrganizationID:
-		v, ok := value.(uuid.UUID)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetOrganizationID(v)
-		return nil
-	case teststrip.FieldTestKey:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetTestKey(v)
-		return nil
-	case teststrip.FieldEnvironmentName:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetEnvironmentName(v)
-		return nil
-	case teststrip.FieldWorkflow:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetWorkflow(v)
-		return nil
-	case teststrip.FieldOutcomes:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetOutcomes(v)
-		return nil
-	case teststrip.FieldLastExecutionID:
-		v, ok := value.(uuid.UUID)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetLastExecutionID(v)
-		return nil
-	case teststrip.FieldLastAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetLastAt(v)
-		return nil
-	case teststrip.FieldUnreliableAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetUnreliableAt(v)
-		return nil
-	case teststrip.FieldListed:
-		v, ok := value.(bool)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetListed(v)
-		return nil
-	}
-	return fmt.Errorf("unknown TestStrip field %s", name)
-}
-
-// AddedFields returns all numeric fields that were incremented/decremented during
-// this mutation.
-func (m *TestStripMutation) AddedFields() []string {
-	return nil
-}
-
-// AddedField returns the numeric value that was incremented/decremented on a field
-// with the given name. The second boolean return value indicates that this field
-// was not set, or was not defined in the schema.
-func (m *TestStripMutation) AddedField(name string) (ent.Value, bool) {
-	return nil, false
-}
-
-// AddField adds the value to the field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *TestStripMutation) AddField(name string, value ent.Value) error {
-	switch name {
-	}
-	return fmt.Errorf("unknown TestStrip numeric field %s", name)
-}
-
-// ClearedFields returns all nullable fields that were cleared during this
-// mutation.
-func (m *TestStripMutation) ClearedFields() []string {
-	var fields []string
-	if m.FieldCleared(teststrip.FieldUnreliableAt) {
-		fields = append(fields, teststrip.FieldUnreliableAt)
-	}
-	return fields
-}
-
-// FieldCleared returns a boolean indicating if a field with the given name was
-// cleared in this mutation.
-func (m *TestStripMutation) FieldCleared(name string) bool {
-	_, ok := m.clearedFields[name]
-	return ok
-}
-
-// ClearField clears the value of the field with the given name. It returns an
-// error if the field is not defined in the schema.
-func (m *TestStripMutation) ClearField(name string) error {
-	switch name {
-	case teststrip.FieldUnreliableAt:
-		m.ClearUnreliableAt()
-		return nil
-	}
-	return fmt.Errorf("unknown TestStrip nullable field %s", name)
-}
-
-// ResetField resets all changes in the mutation for the field with the given name.
-// It returns an error if the field is not defined in the schema.
-func (m *TestStripMutation) ResetField(name string) error {
-	switch name {
-	case teststrip.FieldOrganizationID:
-		m.ResetOrganizationID()
-		return nil
-	case teststrip.FieldTestKey:
-		m.ResetTestKey()
-		return nil
-	case teststrip.FieldEnvironmentName:
-		m.ResetEnvironmentName()
-		return nil
-	case teststrip.FieldWorkflow:
-		m.ResetWorkflow()
-		return nil
-	case teststrip.FieldOutcomes:
-		m.ResetOutcomes()
-		return nil
-	case teststrip.FieldLastExecutionID:
-		m.ResetLastExecutionID()
-		return nil
-	case teststrip.FieldLastAt:
-		m.ResetLastAt()
-		return nil
-	case teststrip.FieldUnreliableAt:
-		m.ResetUnreliableAt()
-		return nil
-	case teststrip.FieldListed:
-		m.ResetListed()
-		return nil
-	}
-	return fmt.Errorf("unknown TestStrip field %s", name)
-}
-
-// AddedEdges returns all edge names that were set/added in this mutation.
-func (m *TestStripMutation) AddedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// AddedIDs returns all IDs (to other nodes) that were added for the given edge
-// name in this mutation.
-func (m *TestStripMutation) AddedIDs(name string) []ent.Value {
-	return nil
-}
-
-// RemovedEdges returns all edge names that were removed in this mutation.
-func (m *TestStripMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
-// the given name in this mutation.
-func (m *TestStripMutation) RemovedIDs(name string) []ent.Value {
-	return nil
-}
-
-// ClearedEdges returns all edge names that were cleared in this mutation.
-func (m *TestStripMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// EdgeCleared returns a boolean which indicates if the edge with the given name
-// was cleared in this mutation.
-func (m *TestStripMutation) EdgeCleared(name string) bool {
-	return false
-}
-
-// ClearEdge clears the value of the edge with the given name. It returns an error
-// if that edge is not defined in the schema.
-func (m *TestStripMutation) ClearEdge(name string) error {
-	return fmt.Errorf("unknown TestStrip unique edge %s", name)
-}
-
-// ResetEdge resets all changes to the edge with the given name in this mutation.
-// It returns an error if the edge is not defined in the schema.
-func (m *TestStripMutation) ResetEdge(name string) error {
-	return fmt.Errorf("unknown TestStrip edge %s", name)
-}
-
 // TriggerMutation represents an operation that mutates the Trigger nodes in the graph.
 type TriggerMutation struct {
 	config
@@ -62036,6 +62031,638 @@ func (m *TrustRuleMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown TrustRule edge %s", name)
+}
+
+// UnreliableTestMutation represents an operation that mutates the UnreliableTest nodes in the graph.
+type UnreliableTestMutation struct {
+	config
+	op               Op
+	typ              string
+	id               *int
+	organization_id  *uuid.UUID
+	test_key         *string
+	environment_name *string
+	workflow         *string
+	outcomes         *int
+	addoutcomes      *int
+	last_at          *time.Time
+	clearedFields    map[string]struct{}
+	done             bool
+	oldValue         func(context.Context) (*UnreliableTest, error)
+	predicates       []predicate.UnreliableTest
+}
+
+var _ ent.Mutation = (*UnreliableTestMutation)(nil)
+
+// unreliabletestOption allows management of the mutation configuration using functional options.
+type unreliabletestOption func(*UnreliableTestMutation)
+
+// newUnreliableTestMutation creates new mutation for the UnreliableTest entity.
+func newUnreliableTestMutation(c config, op Op, opts ...unreliabletestOption) *UnreliableTestMutation {
+	m := &UnreliableTestMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeUnreliableTest,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withUnreliableTestID sets the ID field of the mutation.
+func withUnreliableTestID(id int) unreliabletestOption {
+	return func(m *UnreliableTestMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *UnreliableTest
+		)
+		m.oldValue = func(ctx context.Context) (*UnreliableTest, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().UnreliableTest.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withUnreliableTest sets the old UnreliableTest of the mutation.
+func withUnreliableTest(node *UnreliableTest) unreliabletestOption {
+	return func(m *UnreliableTestMutation) {
+		m.oldValue = func(context.Context) (*UnreliableTest, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m UnreliableTestMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m UnreliableTestMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *UnreliableTestMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *UnreliableTestMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().UnreliableTest.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *UnreliableTestMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization_id = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *UnreliableTestMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *UnreliableTestMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTestKey sets the "test_key" field.
+func (m *UnreliableTestMutation) SetTestKey(s string) {
+	m.test_key = &s
+}
+
+// TestKey returns the value of the "test_key" field in the mutation.
+func (m *UnreliableTestMutation) TestKey() (r string, exists bool) {
+	v := m.test_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTestKey returns the old "test_key" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldTestKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTestKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTestKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTestKey: %w", err)
+	}
+	return oldValue.TestKey, nil
+}
+
+// ResetTestKey resets all changes to the "test_key" field.
+func (m *UnreliableTestMutation) ResetTestKey() {
+	m.test_key = nil
+}
+
+// SetEnvironmentName sets the "environment_name" field.
+func (m *UnreliableTestMutation) SetEnvironmentName(s string) {
+	m.environment_name = &s
+}
+
+// EnvironmentName returns the value of the "environment_name" field in the mutation.
+func (m *UnreliableTestMutation) EnvironmentName() (r string, exists bool) {
+	v := m.environment_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnvironmentName returns the old "environment_name" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldEnvironmentName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnvironmentName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnvironmentName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnvironmentName: %w", err)
+	}
+	return oldValue.EnvironmentName, nil
+}
+
+// ResetEnvironmentName resets all changes to the "environment_name" field.
+func (m *UnreliableTestMutation) ResetEnvironmentName() {
+	m.environment_name = nil
+}
+
+// SetWorkflow sets the "workflow" field.
+func (m *UnreliableTestMutation) SetWorkflow(s string) {
+	m.workflow = &s
+}
+
+// Workflow returns the value of the "workflow" field in the mutation.
+func (m *UnreliableTestMutation) Workflow() (r string, exists bool) {
+	v := m.workflow
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflow returns the old "workflow" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldWorkflow(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflow requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
+	}
+	return oldValue.Workflow, nil
+}
+
+// ResetWorkflow resets all changes to the "workflow" field.
+func (m *UnreliableTestMutation) ResetWorkflow() {
+	m.workflow = nil
+}
+
+// SetOutcomes sets the "outcomes" field.
+func (m *UnreliableTestMutation) SetOutcomes(i int) {
+	m.outcomes = &i
+	m.addoutcomes = nil
+}
+
+// Outcomes returns the value of the "outcomes" field in the mutation.
+func (m *UnreliableTestMutation) Outcomes() (r int, exists bool) {
+	v := m.outcomes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOutcomes returns the old "outcomes" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldOutcomes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOutcomes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOutcomes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOutcomes: %w", err)
+	}
+	return oldValue.Outcomes, nil
+}
+
+// AddOutcomes adds i to the "outcomes" field.
+func (m *UnreliableTestMutation) AddOutcomes(i int) {
+	if m.addoutcomes != nil {
+		*m.addoutcomes += i
+	} else {
+		m.addoutcomes = &i
+	}
+}
+
+// AddedOutcomes returns the value that was added to the "outcomes" field in this mutation.
+func (m *UnreliableTestMutation) AddedOutcomes() (r int, exists bool) {
+	v := m.addoutcomes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOutcomes resets all changes to the "outcomes" field.
+func (m *UnreliableTestMutation) ResetOutcomes() {
+	m.outcomes = nil
+	m.addoutcomes = nil
+}
+
+// SetLastAt sets the "last_at" field.
+func (m *UnreliableTestMutation) SetLastAt(t time.Time) {
+	m.last_at = &t
+}
+
+// LastAt returns the value of the "last_at" field in the mutation.
+func (m *UnreliableTestMutation) LastAt() (r time.Time, exists bool) {
+	v := m.last_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastAt returns the old "last_at" field's value of the UnreliableTest entity.
+// If the UnreliableTest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UnreliableTestMutation) OldLastAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastAt: %w", err)
+	}
+	return oldValue.LastAt, nil
+}
+
+// ResetLastAt resets all changes to the "last_at" field.
+func (m *UnreliableTestMutation) ResetLastAt() {
+	m.last_at = nil
+}
+
+// Where appends a list predicates to the UnreliableTestMutation builder.
+func (m *UnreliableTestMutation) Where(ps ...predicate.UnreliableTest) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the UnreliableTestMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *UnreliableTestMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.UnreliableTest, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *UnreliableTestMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *UnreliableTestMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (UnreliableTest).
+func (m *UnreliableTestMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *UnreliableTestMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.organization_id != nil {
+		fields = append(fields, unreliabletest.FieldOrganizationID)
+	}
+	if m.test_key != nil {
+		fields = append(fields, unreliabletest.FieldTestKey)
+	}
+	if m.environment_name != nil {
+		fields = append(fields, unreliabletest.FieldEnvironmentName)
+	}
+	if m.workflow != nil {
+		fields = append(fields, unreliabletest.FieldWorkflow)
+	}
+	if m.outcomes != nil {
+		fields = append(fields, unreliabletest.FieldOutcomes)
+	}
+	if m.last_at != nil {
+		fields = append(fields, unreliabletest.FieldLastAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *UnreliableTestMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case unreliabletest.FieldOrganizationID:
+		return m.OrganizationID()
+	case unreliabletest.FieldTestKey:
+		return m.TestKey()
+	case unreliabletest.FieldEnvironmentName:
+		return m.EnvironmentName()
+	case unreliabletest.FieldWorkflow:
+		return m.Workflow()
+	case unreliabletest.FieldOutcomes:
+		return m.Outcomes()
+	case unreliabletest.FieldLastAt:
+		return m.LastAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *UnreliableTestMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case unreliabletest.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case unreliabletest.FieldTestKey:
+		return m.OldTestKey(ctx)
+	case unreliabletest.FieldEnvironmentName:
+		return m.OldEnvironmentName(ctx)
+	case unreliabletest.FieldWorkflow:
+		return m.OldWorkflow(ctx)
+	case unreliabletest.FieldOutcomes:
+		return m.OldOutcomes(ctx)
+	case unreliabletest.FieldLastAt:
+		return m.OldLastAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown UnreliableTest field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *UnreliableTestMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case unreliabletest.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case unreliabletest.FieldTestKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTestKey(v)
+		return nil
+	case unreliabletest.FieldEnvironmentName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnvironmentName(v)
+		return nil
+	case unreliabletest.FieldWorkflow:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflow(v)
+		return nil
+	case unreliabletest.FieldOutcomes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOutcomes(v)
+		return nil
+	case unreliabletest.FieldLastAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown UnreliableTest field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *UnreliableTestMutation) AddedFields() []string {
+	var fields []string
+	if m.addoutcomes != nil {
+		fields = append(fields, unreliabletest.FieldOutcomes)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *UnreliableTestMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case unreliabletest.FieldOutcomes:
+		return m.AddedOutcomes()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *UnreliableTestMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case unreliabletest.FieldOutcomes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOutcomes(v)
+		return nil
+	}
+	return fmt.Errorf("unknown UnreliableTest numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *UnreliableTestMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *UnreliableTestMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *UnreliableTestMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown UnreliableTest nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *UnreliableTestMutation) ResetField(name string) error {
+	switch name {
+	case unreliabletest.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case unreliabletest.FieldTestKey:
+		m.ResetTestKey()
+		return nil
+	case unreliabletest.FieldEnvironmentName:
+		m.ResetEnvironmentName()
+		return nil
+	case unreliabletest.FieldWorkflow:
+		m.ResetWorkflow()
+		return nil
+	case unreliabletest.FieldOutcomes:
+		m.ResetOutcomes()
+		return nil
+	case unreliabletest.FieldLastAt:
+		m.ResetLastAt()
+		return nil
+	}
+	return fmt.Errorf("unknown UnreliableTest field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *UnreliableTestMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *UnreliableTestMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *UnreliableTestMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *UnreliableTestMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *UnreliableTestMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *UnreliableTestMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *UnreliableTestMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown UnreliableTest unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *UnreliableTestMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown UnreliableTest edge %s", name)
 }
 
 // WaiverMutation represents an operation that mutates the Waiver nodes in the graph.

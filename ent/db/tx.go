@@ -98,6 +98,8 @@ type Tx struct {
 	Snapshot *SnapshotClient
 	// Step is the client for interacting with the Step builders.
 	Step *StepClient
+	// StripBlock is the client for interacting with the StripBlock builders.
+	StripBlock *StripBlockClient
 	// Team is the client for interacting with the Team builders.
 	Team *TeamClient
 	// TeamMember is the client for interacting with the TeamMember builders.
@@ -110,14 +112,14 @@ type Tx struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
-	// TestStrip is the client for interacting with the TestStrip builders.
-	TestStrip *TestStripClient
 	// Trigger is the client for interacting with the Trigger builders.
 	Trigger *TriggerClient
 	// TriggerWatch is the client for interacting with the TriggerWatch builders.
 	TriggerWatch *TriggerWatchClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
+	// UnreliableTest is the client for interacting with the UnreliableTest builders.
+	UnreliableTest *UnreliableTestClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// WatchMark is the client for interacting with the WatchMark builders.
@@ -301,16 +303,17 @@ func (tx *Tx) init() {
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Snapshot = NewSnapshotClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
+	tx.StripBlock = NewStripBlockClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)
 	tx.TeamMember = NewTeamMemberClient(tx.config)
 	tx.Template = NewTemplateClient(tx.config)
 	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
-	tx.TestStrip = NewTestStripClient(tx.config)
 	tx.Trigger = NewTriggerClient(tx.config)
 	tx.TriggerWatch = NewTriggerWatchClient(tx.config)
 	tx.TrustRule = NewTrustRuleClient(tx.config)
+	tx.UnreliableTest = NewUnreliableTestClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
 	tx.WatchMark = NewWatchMarkClient(tx.config)
 	tx.Webhook = NewWebhookClient(tx.config)

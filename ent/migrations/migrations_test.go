@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // driver "sqlite"
+
+	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 )
 
 // TestApply_KeepsRows brings a database with a row in every table from each earlier version to the newest: nothing is lost, and every
@@ -38,6 +42,9 @@ func TestApply_KeepsRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, table := range before {
+				if heir, ok := moved[table]; ok {
+					table = heir
+				}
 				var n int
 				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 1 {
 					t.Errorf("table %s has %d rows afterwards, %v", table, n, err)
@@ -52,6 +59,61 @@ func TestApply_KeepsRows(t *testing.T) {
 				t.Errorf("references are broken, %v", broken.Err())
 			}
 		})
+	}
+}
+
+// moved are tables whose rows are in others since.
+var moved = map[string]string{"test_strips": "strip_blocks"}
+
+// TestApply_StripsInBlocks proves that what is known of tests moves into blocks as package strips reads them.
+func TestApply_StripsInBlocks(t *testing.T) {
+	t.Parallel()
+	scripts, err := fs.Sub(files, SQLite.Folder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(scripts, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "db")+"?_pragma=foreign_keys(0)&_time_format=sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	upTo(t, db, scripts, slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, "_strips_in_blocks.sql") }))
+	last, bad := time.Date(2026, 3, 1, 10, 0, 7, 900_000_000, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, of := range []struct {
+		key, letters string
+		bad          any
+	}{{"ab", "pFf", bad}, {"aa", "p", nil}, {"b", "s", nil}} {
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO test_strips (organization_id, test_key, environment_name, workflow, outcomes, last_execution_id, last_at, unreliable_at)
+VALUES ('o', ?, 'e', 'w', ?, 'x', ?, ?)`, of.key, of.letters, last, of.bad); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Apply(t.Context(), db, SQLite); err != nil {
+		t.Fatal(err)
+	}
+	var body string
+	if err := db.QueryRowContext(t.Context(), "SELECT body FROM strip_blocks WHERE workflow = 'w' AND environment_name = 'e' AND prefix = 'a'").Scan(&body); err != nil {
+		t.Fatal(err)
+	}
+	var got []strips.Entry
+	for e, err := range strips.All(body) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e)
+	}
+	last = last.Truncate(time.Second)
+	if want := []strips.Entry{{Key: "aa", Letters: "p", Last: last}, {Key: "ab", Letters: "pFf", Last: last, Unreliable: bad}}; !slices.Equal(got, want) {
+		t.Errorf("entries %+v", got)
+	}
+	var key string
+	var outcomes int
+	if err := db.QueryRowContext(t.Context(), "SELECT test_key, outcomes FROM unreliable_tests").Scan(&key, &outcomes); err != nil || key != "ab" || outcomes != 2 {
+		t.Errorf("unreliable %s with %d outcomes, %v", key, outcomes, err)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"github.com/pressly/goose/v3"
 
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 	"github.com/seatrial/seatrial/ent/migrations"
 	"github.com/seatrial/seatrial/integration/harness"
 )
@@ -57,13 +59,20 @@ VALUES ('018f0000-0000-7000-8000-000000000001', now(), now(), '018f0000-0000-700
 	}
 	insert("018f0000-0000-7000-8000-00000000000d", "passed", "NULL")
 	var total, before int
-	var outcomes string
-	if err := db.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM test_results), (SELECT count(*) FROM test_results_before), outcomes
-FROM test_strips WHERE test_key = 'k' AND environment_name = 'staging' AND workflow = 'smoke' AND unreliable_at IS NOT NULL`).Scan(&total, &before, &outcomes); err != nil {
+	var body string
+	if err := db.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM test_results), (SELECT count(*) FROM test_results_before), body
+FROM strip_blocks JOIN unreliable_tests USING (workflow, environment_name) WHERE prefix = 'k' AND environment_name = 'staging' AND workflow = 'smoke' AND outcomes = 2`).Scan(&total, &before, &body); err != nil {
 		t.Fatal(err)
 	}
-	if total != 4 || before != 3 || outcomes != "pPf" {
-		t.Errorf("%d results, %d of them in the partition of before, strip %q", total, before, outcomes)
+	var letters testcase.Letters
+	for e, err := range strips.All(body) {
+		if err != nil || e.Key != "k" || e.Last.IsZero() || !e.Last.Equal(e.Unreliable) {
+			t.Errorf("entry %+v, %v", e, err)
+		}
+		letters += e.Letters
+	}
+	if total != 4 || before != 3 || letters != "pPf" {
+		t.Errorf("%d results, %d of them in the partition of before, strip %q", total, before, letters)
 	}
 }
 

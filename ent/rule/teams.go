@@ -52,7 +52,7 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event" || table == "TriggerWatch" ||
+	return table == "StripBlock" || table == "UnreliableTest" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event" || table == "TriggerWatch" ||
 		table == "SearchEntry"
 }
 
@@ -68,15 +68,14 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 		return privacy.Skip
 	}
 	switch q := q.(type) {
-	case *db.TestStripQuery:
+	case *db.StripBlockQuery:
+		q.Where(func(s *sql.Selector) { s.Where(sql.In(s.C("workflow"), owned(v, "workflows"))) })
+		return privacy.Skip
+	case *db.UnreliableTestQuery:
 		q.Where(func(s *sql.Selector) { s.Where(sql.In(s.C("workflow"), owned(v, "workflows"))) })
 		return privacy.Skip
 	case *db.QuarantineQuery:
-		q.Where(func(s *sql.Selector) {
-			strips := sql.Table("test_strips")
-			s.Where(sql.In(s.C("test_key"), sql.Select(strips.C("test_key")).From(strips).
-				Where(sql.And(sql.EQ(strips.C("organization_id"), v.Organization), sql.In(strips.C("workflow"), owned(v, "workflows"))))))
-		})
+		q.Where(func(s *sql.Selector) { s.Where(reported(v, s.C("test_key"))) })
 		return privacy.Skip
 	case *db.TemplateUseQuery:
 		q.Where(func(s *sql.Selector) {
@@ -128,6 +127,17 @@ func teamsOf(v tenant.Viewer) []any {
 		teams = append(teams, id)
 	}
 	return teams
+}
+
+// reported selects the keys of tests that a workflow of the viewer's teams reported last.
+func reported(v tenant.Viewer, key string) *sql.Predicate {
+	found, runs := sql.Table("test_results"), sql.Table("executions")
+	last := sql.Select(found.C("execution_id")).From(found).Where(sql.And(sql.ColumnsEQ(found.C("test_key"), key), sql.EQ(found.C("organization_id"), v.Organization))).
+		OrderBy(sql.Desc(found.C("id"))).Limit(1)
+	is := sql.P(func(b *sql.Builder) {
+		b.Ident(runs.C("id")).WriteOp(sql.OpEQ).Wrap(func(b *sql.Builder) { b.Join(last) })
+	})
+	return sql.Exists(sql.Select(runs.C("id")).From(runs).Where(sql.And(is, sql.In(runs.C("workflow"), owned(v, "workflows")))))
 }
 
 // catalog is the table of each kind of documents that has names. Who does not see the claim on a name that is kept elsewhere goes past it.

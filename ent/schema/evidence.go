@@ -169,35 +169,60 @@ func (TestResult) Indexes() []ent.Index {
 	}
 }
 
-// TestStrip is a read model: the latest outcomes of a test in an environment. It changes in the transaction that stores results.
-type TestStrip struct{ ent.Schema }
+// StripBlock is a read model: the latest outcomes of the tests of a workflow in an environment whose keys begin alike, packed by package
+// strips. It changes in the transaction that stores results: a report of a hundred thousand tests changes sixteen rows.
+type StripBlock struct{ ent.Schema }
 
-// Fields of the table. It is narrow, because it changes with every result: its id is a number, and it has no times but those that it is
-// for.
-func (TestStrip) Fields() []ent.Field {
+// Fields of the table. It is narrow, because it changes with every report: its id is a number, and it has no times but that it is for.
+func (StripBlock) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("organization_id", uuid.UUID{}).Immutable(),
+		field.String("workflow").Immutable(),
+		field.String("environment_name").Immutable(),
+		field.String("prefix").Immutable(), // of the keys
+		field.Text("body"),                 // a line for each test
+		field.Time("oldest_at"),            // when that of its tests ran last that has not run for longest
+		field.Int("grown").Default(1),      // how often tests have come into it
+		field.Int("listed").Default(0),     // how often they had when its tests were made to be found by their names
+	}
+}
+
+// Policy of the table.
+func (StripBlock) Policy() ent.Policy { return rule.Owned() }
+
+// Indexes of the table.
+func (StripBlock) Indexes() []ent.Index {
+	return []ent.Index{
+		unique("workflow", "environment_name", "prefix"),
+		index.Fields("oldest_at"),
+		index.Fields("id").StorageKey("stripblock_unlisted").Annotations(entsql.IndexWhere("grown <> listed")),
+	}
+}
+
+// UnreliableTest is a read model: a test that failed in an environment, or passed only when it was tried again, and how often it did so among
+// its latest runs. It changes with the strip of the test.
+type UnreliableTest struct{ ent.Schema }
+
+// Fields of the table, which is as narrow as that of strips.
+func (UnreliableTest) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("organization_id", uuid.UUID{}).Immutable(),
 		field.String("test_key").NotEmpty().Immutable(), // of one workflow of one organization
 		field.String("environment_name").Immutable(),
 		field.String("workflow").Immutable(),
-		field.Text("outcomes"),                            // a letter each, newest first
-		field.UUID("last_execution_id", uuid.UUID{}),      // of the newest
-		field.Time("last_at"),                             // when the newest came in
-		field.Time("unreliable_at").Optional().Nillable(), // when the latest came in that failed, or passed only when it was tried again
-		field.Bool("listed").Default(false),               // its test can be found by the words of its name
+		field.Int("outcomes"), // those in its strip that do not speak for it
+		field.Time("last_at"), // when the latest of them came in
 	}
 }
 
 // Policy of the table.
-func (TestStrip) Policy() ent.Policy { return rule.Owned() }
+func (UnreliableTest) Policy() ent.Policy { return rule.Owned() }
 
 // Indexes of the table.
-func (TestStrip) Indexes() []ent.Index {
+func (UnreliableTest) Indexes() []ent.Index {
 	return []ent.Index{
 		unique("test_key", "environment_name"),
-		index.Fields("organization_id", "workflow", "environment_name"),
-		index.Fields("organization_id", "unreliable_at").Annotations(entsql.IndexWhere("unreliable_at IS NOT NULL")),
-		index.Fields("id").StorageKey("teststrip_unlisted").Annotations(entsql.IndexWhere("NOT listed")),
+		index.Fields("organization_id", "last_at"),
 	}
 }
 

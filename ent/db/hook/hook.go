@@ -513,6 +513,18 @@ func (f StepFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.StepMutation", m)
 }
 
+// The StripBlockFunc type is an adapter to allow the use of ordinary
+// function as StripBlock mutator.
+type StripBlockFunc func(context.Context, *db.StripBlockMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f StripBlockFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.StripBlockMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.StripBlockMutation", m)
+}
+
 // The TeamFunc type is an adapter to allow the use of ordinary
 // function as Team mutator.
 type TeamFunc func(context.Context, *db.TeamMutation) (db.Value, error)
@@ -585,18 +597,6 @@ func (f TestResultFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestResultMutation", m)
 }
 
-// The TestStripFunc type is an adapter to allow the use of ordinary
-// function as TestStrip mutator.
-type TestStripFunc func(context.Context, *db.TestStripMutation) (db.Value, error)
-
-// Mutate calls f(ctx, m).
-func (f TestStripFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
-	if mv, ok := m.(*db.TestStripMutation); ok {
-		return f(ctx, mv)
-	}
-	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestStripMutation", m)
-}
-
 // The TriggerFunc type is an adapter to allow the use of ordinary
 // function as Trigger mutator.
 type TriggerFunc func(context.Context, *db.TriggerMutation) (db.Value, error)
@@ -631,6 +631,18 @@ func (f TrustRuleFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TrustRuleMutation", m)
+}
+
+// The UnreliableTestFunc type is an adapter to allow the use of ordinary
+// function as UnreliableTest mutator.
+type UnreliableTestFunc func(context.Context, *db.UnreliableTestMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f UnreliableTestFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.UnreliableTestMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.UnreliableTestMutation", m)
 }
 
 // The WaiverFunc type is an adapter to allow the use of ordinary

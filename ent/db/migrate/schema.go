@@ -2140,6 +2140,44 @@ var (
 			},
 		},
 	}
+	// StripBlocksColumns holds the columns for the "strip_blocks" table.
+	StripBlocksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "environment_name", Type: field.TypeString},
+		{Name: "prefix", Type: field.TypeString},
+		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "oldest_at", Type: field.TypeTime},
+		{Name: "grown", Type: field.TypeInt, Default: 1},
+		{Name: "listed", Type: field.TypeInt, Default: 0},
+	}
+	// StripBlocksTable holds the schema information for the "strip_blocks" table.
+	StripBlocksTable = &schema.Table{
+		Name:       "strip_blocks",
+		Columns:    StripBlocksColumns,
+		PrimaryKey: []*schema.Column{StripBlocksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "stripblock_organization_id_workflow_environment_name_prefix",
+				Unique:  true,
+				Columns: []*schema.Column{StripBlocksColumns[1], StripBlocksColumns[2], StripBlocksColumns[3], StripBlocksColumns[4]},
+			},
+			{
+				Name:    "stripblock_oldest_at",
+				Unique:  false,
+				Columns: []*schema.Column{StripBlocksColumns[6]},
+			},
+			{
+				Name:    "stripblock_unlisted",
+				Unique:  false,
+				Columns: []*schema.Column{StripBlocksColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "grown <> listed",
+				},
+			},
+		},
+	}
 	// TeamsColumns holds the columns for the "teams" table.
 	TeamsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2415,53 +2453,6 @@ var (
 			},
 		},
 	}
-	// TestStripsColumns holds the columns for the "test_strips" table.
-	TestStripsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt, Increment: true},
-		{Name: "organization_id", Type: field.TypeUUID},
-		{Name: "test_key", Type: field.TypeString},
-		{Name: "environment_name", Type: field.TypeString},
-		{Name: "workflow", Type: field.TypeString},
-		{Name: "outcomes", Type: field.TypeString, Size: 2147483647},
-		{Name: "last_execution_id", Type: field.TypeUUID},
-		{Name: "last_at", Type: field.TypeTime},
-		{Name: "unreliable_at", Type: field.TypeTime, Nullable: true},
-		{Name: "listed", Type: field.TypeBool, Default: false},
-	}
-	// TestStripsTable holds the schema information for the "test_strips" table.
-	TestStripsTable = &schema.Table{
-		Name:       "test_strips",
-		Columns:    TestStripsColumns,
-		PrimaryKey: []*schema.Column{TestStripsColumns[0]},
-		Indexes: []*schema.Index{
-			{
-				Name:    "teststrip_organization_id_test_key_environment_name",
-				Unique:  true,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[2], TestStripsColumns[3]},
-			},
-			{
-				Name:    "teststrip_organization_id_workflow_environment_name",
-				Unique:  false,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[4], TestStripsColumns[3]},
-			},
-			{
-				Name:    "teststrip_organization_id_unreliable_at",
-				Unique:  false,
-				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[8]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "unreliable_at IS NOT NULL",
-				},
-			},
-			{
-				Name:    "teststrip_unlisted",
-				Unique:  false,
-				Columns: []*schema.Column{TestStripsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "NOT listed",
-				},
-			},
-		},
-	}
 	// TriggersColumns holds the columns for the "triggers" table.
 	TriggersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2617,6 +2608,34 @@ var (
 				Name:    "trustrule_issuer",
 				Unique:  false,
 				Columns: []*schema.Column{TrustRulesColumns[4]},
+			},
+		},
+	}
+	// UnreliableTestsColumns holds the columns for the "unreliable_tests" table.
+	UnreliableTestsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "test_key", Type: field.TypeString},
+		{Name: "environment_name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "outcomes", Type: field.TypeInt},
+		{Name: "last_at", Type: field.TypeTime},
+	}
+	// UnreliableTestsTable holds the schema information for the "unreliable_tests" table.
+	UnreliableTestsTable = &schema.Table{
+		Name:       "unreliable_tests",
+		Columns:    UnreliableTestsColumns,
+		PrimaryKey: []*schema.Column{UnreliableTestsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "unreliabletest_organization_id_test_key_environment_name",
+				Unique:  true,
+				Columns: []*schema.Column{UnreliableTestsColumns[1], UnreliableTestsColumns[2], UnreliableTestsColumns[3]},
+			},
+			{
+				Name:    "unreliabletest_organization_id_last_at",
+				Unique:  false,
+				Columns: []*schema.Column{UnreliableTestsColumns[1], UnreliableTestsColumns[6]},
 			},
 		},
 	}
@@ -2888,16 +2907,17 @@ var (
 		SettingsTable,
 		SnapshotsTable,
 		StepsTable,
+		StripBlocksTable,
 		TeamsTable,
 		TeamMembersTable,
 		TemplatesTable,
 		TemplateRevisionsTable,
 		TemplateUsesTable,
 		TestResultsTable,
-		TestStripsTable,
 		TriggersTable,
 		TriggerWatchesTable,
 		TrustRulesTable,
+		UnreliableTestsTable,
 		WaiversTable,
 		WatchMarksTable,
 		WebhooksTable,

@@ -132,6 +132,9 @@ type Snapshot func(*sql.Selector)
 // Step is the predicate function for step builders.
 type Step func(*sql.Selector)
 
+// StripBlock is the predicate function for stripblock builders.
+type StripBlock func(*sql.Selector)
+
 // Team is the predicate function for team builders.
 type Team func(*sql.Selector)
 
@@ -150,9 +153,6 @@ type TemplateUse func(*sql.Selector)
 // TestResult is the predicate function for testresult builders.
 type TestResult func(*sql.Selector)
 
-// TestStrip is the predicate function for teststrip builders.
-type TestStrip func(*sql.Selector)
-
 // Trigger is the predicate function for trigger builders.
 type Trigger func(*sql.Selector)
 
@@ -161,6 +161,9 @@ type TriggerWatch func(*sql.Selector)
 
 // TrustRule is the predicate function for trustrule builders.
 type TrustRule func(*sql.Selector)
+
+// UnreliableTest is the predicate function for unreliabletest builders.
+type UnreliableTest func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)

@@ -1119,6 +1119,30 @@ func (f StepMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.StepMutation", m)
 }
 
+// The StripBlockQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type StripBlockQueryRuleFunc func(context.Context, *db.StripBlockQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f StripBlockQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.StripBlockQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.StripBlockQuery", q)
+}
+
+// The StripBlockMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type StripBlockMutationRuleFunc func(context.Context, *db.StripBlockMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f StripBlockMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.StripBlockMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.StripBlockMutation", m)
+}
+
 // The TeamQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TeamQueryRuleFunc func(context.Context, *db.TeamQuery) error
@@ -1263,30 +1287,6 @@ func (f TestResultMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutat
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestResultMutation", m)
 }
 
-// The TestStripQueryRuleFunc type is an adapter to allow the use of ordinary
-// functions as a query rule.
-type TestStripQueryRuleFunc func(context.Context, *db.TestStripQuery) error
-
-// EvalQuery return f(ctx, q).
-func (f TestStripQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
-	if q, ok := q.(*db.TestStripQuery); ok {
-		return f(ctx, q)
-	}
-	return Denyf("db/privacy: unexpected query type %T, expect *db.TestStripQuery", q)
-}
-
-// The TestStripMutationRuleFunc type is an adapter to allow the use of ordinary
-// functions as a mutation rule.
-type TestStripMutationRuleFunc func(context.Context, *db.TestStripMutation) error
-
-// EvalMutation calls f(ctx, m).
-func (f TestStripMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
-	if m, ok := m.(*db.TestStripMutation); ok {
-		return f(ctx, m)
-	}
-	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestStripMutation", m)
-}
-
 // The TriggerQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TriggerQueryRuleFunc func(context.Context, *db.TriggerQuery) error
@@ -1357,6 +1357,30 @@ func (f TrustRuleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutati
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TrustRuleMutation", m)
+}
+
+// The UnreliableTestQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type UnreliableTestQueryRuleFunc func(context.Context, *db.UnreliableTestQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f UnreliableTestQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.UnreliableTestQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.UnreliableTestQuery", q)
+}
+
+// The UnreliableTestMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type UnreliableTestMutationRuleFunc func(context.Context, *db.UnreliableTestMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f UnreliableTestMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.UnreliableTestMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.UnreliableTestMutation", m)
 }
 
 // The WaiverQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1598,6 +1622,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.StepQuery:
 		return q.Filter(), nil
+	case *db.StripBlockQuery:
+		return q.Filter(), nil
 	case *db.TeamQuery:
 		return q.Filter(), nil
 	case *db.TeamMemberQuery:
@@ -1610,13 +1636,13 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.TestResultQuery:
 		return q.Filter(), nil
-	case *db.TestStripQuery:
-		return q.Filter(), nil
 	case *db.TriggerQuery:
 		return q.Filter(), nil
 	case *db.TriggerWatchQuery:
 		return q.Filter(), nil
 	case *db.TrustRuleQuery:
+		return q.Filter(), nil
+	case *db.UnreliableTestQuery:
 		return q.Filter(), nil
 	case *db.WaiverQuery:
 		return q.Filter(), nil
@@ -1719,6 +1745,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.StepMutation:
 		return m.Filter(), nil
+	case *db.StripBlockMutation:
+		return m.Filter(), nil
 	case *db.TeamMutation:
 		return m.Filter(), nil
 	case *db.TeamMemberMutation:
@@ -1731,13 +1759,13 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.TestResultMutation:
 		return m.Filter(), nil
-	case *db.TestStripMutation:
-		return m.Filter(), nil
 	case *db.TriggerMutation:
 		return m.Filter(), nil
 	case *db.TriggerWatchMutation:
 		return m.Filter(), nil
 	case *db.TrustRuleMutation:
+		return m.Filter(), nil
+	case *db.UnreliableTestMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
 		return m.Filter(), nil

@@ -49,16 +49,17 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
@@ -1941,6 +1942,25 @@ func init() {
 	stepDescID := stepMixinFields0[0].Descriptor()
 	// step.DefaultID holds the default value on creation for the id field.
 	step.DefaultID = stepDescID.Default.(func() uuid.UUID)
+	stripblock.Policy = privacy.NewPolicies(schema.StripBlock{})
+	stripblock.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := stripblock.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	stripblockFields := schema.StripBlock{}.Fields()
+	_ = stripblockFields
+	// stripblockDescGrown is the schema descriptor for grown field.
+	stripblockDescGrown := stripblockFields[6].Descriptor()
+	// stripblock.DefaultGrown holds the default value on creation for the grown field.
+	stripblock.DefaultGrown = stripblockDescGrown.Default.(int)
+	// stripblockDescListed is the schema descriptor for listed field.
+	stripblockDescListed := stripblockFields[7].Descriptor()
+	// stripblock.DefaultListed holds the default value on creation for the listed field.
+	stripblock.DefaultListed = stripblockDescListed.Default.(int)
 	teamMixin := schema.Team{}.Mixin()
 	team.Policy = privacy.NewPolicies(teamMixin[0], schema.Team{})
 	team.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -2141,25 +2161,6 @@ func init() {
 	testresultDescID := testresultMixinFields0[0].Descriptor()
 	// testresult.DefaultID holds the default value on creation for the id field.
 	testresult.DefaultID = testresultDescID.Default.(func() uuid.UUID)
-	teststrip.Policy = privacy.NewPolicies(schema.TestStrip{})
-	teststrip.Hooks[0] = func(next ent.Mutator) ent.Mutator {
-		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-			if err := teststrip.Policy.EvalMutation(ctx, m); err != nil {
-				return nil, err
-			}
-			return next.Mutate(ctx, m)
-		})
-	}
-	teststripFields := schema.TestStrip{}.Fields()
-	_ = teststripFields
-	// teststripDescTestKey is the schema descriptor for test_key field.
-	teststripDescTestKey := teststripFields[1].Descriptor()
-	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
-	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
-	// teststripDescListed is the schema descriptor for listed field.
-	teststripDescListed := teststripFields[8].Descriptor()
-	// teststrip.DefaultListed holds the default value on creation for the listed field.
-	teststrip.DefaultListed = teststripDescListed.Default.(bool)
 	triggerMixin := schema.Trigger{}.Mixin()
 	trigger.Policy = privacy.NewPolicies(triggerMixin[0], schema.Trigger{})
 	trigger.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -2284,6 +2285,21 @@ func init() {
 	trustruleDescID := trustruleMixinFields0[0].Descriptor()
 	// trustrule.DefaultID holds the default value on creation for the id field.
 	trustrule.DefaultID = trustruleDescID.Default.(func() uuid.UUID)
+	unreliabletest.Policy = privacy.NewPolicies(schema.UnreliableTest{})
+	unreliabletest.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := unreliabletest.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	unreliabletestFields := schema.UnreliableTest{}.Fields()
+	_ = unreliabletestFields
+	// unreliabletestDescTestKey is the schema descriptor for test_key field.
+	unreliabletestDescTestKey := unreliabletestFields[1].Descriptor()
+	// unreliabletest.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
+	unreliabletest.TestKeyValidator = unreliabletestDescTestKey.Validators[0].(func(string) error)
 	waiverMixin := schema.Waiver{}.Mixin()
 	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
 	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {

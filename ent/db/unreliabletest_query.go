@@ -14,68 +14,68 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/seatrial/seatrial/ent/db/predicate"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
-// TestStripQuery is the builder for querying TestStrip entities.
-type TestStripQuery struct {
+// UnreliableTestQuery is the builder for querying UnreliableTest entities.
+type UnreliableTestQuery struct {
 	config
 	ctx        *QueryContext
-	order      []teststrip.OrderOption
+	order      []unreliabletest.OrderOption
 	inters     []Interceptor
-	predicates []predicate.TestStrip
+	predicates []predicate.UnreliableTest
 	modifiers  []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
 }
 
-// Where adds a new predicate for the TestStripQuery builder.
-func (_q *TestStripQuery) Where(ps ...predicate.TestStrip) *TestStripQuery {
+// Where adds a new predicate for the UnreliableTestQuery builder.
+func (_q *UnreliableTestQuery) Where(ps ...predicate.UnreliableTest) *UnreliableTestQuery {
 	_q.predicates = append(_q.predicates, ps...)
 	return _q
 }
 
 // Limit the number of records to be returned by this query.
-func (_q *TestStripQuery) Limit(limit int) *TestStripQuery {
+func (_q *UnreliableTestQuery) Limit(limit int) *UnreliableTestQuery {
 	_q.ctx.Limit = &limit
 	return _q
 }
 
 // Offset to start from.
-func (_q *TestStripQuery) Offset(offset int) *TestStripQuery {
+func (_q *UnreliableTestQuery) Offset(offset int) *UnreliableTestQuery {
 	_q.ctx.Offset = &offset
 	return _q
 }
 
 // Unique configures the query builder to filter duplicate records on query.
 // By default, unique is set to true, and can be disabled using this method.
-func (_q *TestStripQuery) Unique(unique bool) *TestStripQuery {
+func (_q *UnreliableTestQuery) Unique(unique bool) *UnreliableTestQuery {
 	_q.ctx.Unique = &unique
 	return _q
 }
 
 // Order specifies how the records should be ordered.
-func (_q *TestStripQuery) Order(o ...teststrip.OrderOption) *TestStripQuery {
+func (_q *UnreliableTestQuery) Order(o ...unreliabletest.OrderOption) *UnreliableTestQuery {
 	_q.order = append(_q.order, o...)
 	return _q
 }
 
-// First returns the first TestStrip entity from the query.
-// Returns a *NotFoundError when no TestStrip was found.
-func (_q *TestStripQuery) First(ctx context.Context) (*TestStrip, error) {
+// First returns the first UnreliableTest entity from the query.
+// Returns a *NotFoundError when no UnreliableTest was found.
+func (_q *UnreliableTestQuery) First(ctx context.Context) (*UnreliableTest, error) {
 	nodes, err := _q.Limit(1).All(setContextOp(ctx, _q.ctx, ent.OpQueryFirst))
 	if err != nil {
 		return nil, err
 	}
 	if len(nodes) == 0 {
-		return nil, &NotFoundError{teststrip.Label}
+		return nil, &NotFoundError{unreliabletest.Label}
 	}
 	return nodes[0], nil
 }
 
 // FirstX is like First, but panics if an error occurs.
-func (_q *TestStripQuery) FirstX(ctx context.Context) *TestStrip {
+func (_q *UnreliableTestQuery) FirstX(ctx context.Context) *UnreliableTest {
 	node, err := _q.First(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -83,22 +83,22 @@ func (_q *TestStripQuery) FirstX(ctx context.Context) *TestStrip {
 	return node
 }
 
-// FirstID returns the first TestStrip ID from the query.
-// Returns a *NotFoundError when no TestStrip ID was found.
-func (_q *TestStripQuery) FirstID(ctx context.Context) (id int, err error) {
+// FirstID returns the first UnreliableTest ID from the query.
+// Returns a *NotFoundError when no UnreliableTest ID was found.
+func (_q *UnreliableTestQuery) FirstID(ctx context.Context) (id int, err error) {
 	var ids []int
 	if ids, err = _q.Limit(1).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryFirstID)); err != nil {
 		return
 	}
 	if len(ids) == 0 {
-		err = &NotFoundError{teststrip.Label}
+		err = &NotFoundError{unreliabletest.Label}
 		return
 	}
 	return ids[0], nil
 }
 
 // FirstIDX is like FirstID, but panics if an error occurs.
-func (_q *TestStripQuery) FirstIDX(ctx context.Context) int {
+func (_q *UnreliableTestQuery) FirstIDX(ctx context.Context) int {
 	id, err := _q.FirstID(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -106,10 +106,10 @@ func (_q *TestStripQuery) FirstIDX(ctx context.Context) int {
 	return id
 }
 
-// Only returns a single TestStrip entity found by the query, ensuring it only returns one.
-// Returns a *NotSingularError when more than one TestStrip entity is found.
-// Returns a *NotFoundError when no TestStrip entities are found.
-func (_q *TestStripQuery) Only(ctx context.Context) (*TestStrip, error) {
+// Only returns a single UnreliableTest entity found by the query, ensuring it only returns one.
+// Returns a *NotSingularError when more than one UnreliableTest entity is found.
+// Returns a *NotFoundError when no UnreliableTest entities are found.
+func (_q *UnreliableTestQuery) Only(ctx context.Context) (*UnreliableTest, error) {
 	nodes, err := _q.Limit(2).All(setContextOp(ctx, _q.ctx, ent.OpQueryOnly))
 	if err != nil {
 		return nil, err
@@ -118,14 +118,14 @@ func (_q *TestStripQuery) Only(ctx context.Context) (*TestStrip, error) {
 	case 1:
 		return nodes[0], nil
 	case 0:
-		return nil, &NotFoundError{teststrip.Label}
+		return nil, &NotFoundError{unreliabletest.Label}
 	default:
-		return nil, &NotSingularError{teststrip.Label}
+		return nil, &NotSingularError{unreliabletest.Label}
 	}
 }
 
 // OnlyX is like Only, but panics if an error occurs.
-func (_q *TestStripQuery) OnlyX(ctx context.Context) *TestStrip {
+func (_q *UnreliableTestQuery) OnlyX(ctx context.Context) *UnreliableTest {
 	node, err := _q.Only(ctx)
 	if err != nil {
 		panic(err)
@@ -133,10 +133,10 @@ func (_q *TestStripQuery) OnlyX(ctx context.Context) *TestStrip {
 	return node
 }
 
-// OnlyID is like Only, but returns the only TestStrip ID in the query.
-// Returns a *NotSingularError when more than one TestStrip ID is found.
+// OnlyID is like Only, but returns the only UnreliableTest ID in the query.
+// Returns a *NotSingularError when more than one UnreliableTest ID is found.
 // Returns a *NotFoundError when no entities are found.
-func (_q *TestStripQuery) OnlyID(ctx context.Context) (id int, err error) {
+func (_q *UnreliableTestQuery) OnlyID(ctx context.Context) (id int, err error) {
 	var ids []int
 	if ids, err = _q.Limit(2).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryOnlyID)); err != nil {
 		return
@@ -145,15 +145,15 @@ func (_q *TestStripQuery) OnlyID(ctx context.Context) (id int, err error) {
 	case 1:
 		id = ids[0]
 	case 0:
-		err = &NotFoundError{teststrip.Label}
+		err = &NotFoundError{unreliabletest.Label}
 	default:
-		err = &NotSingularError{teststrip.Label}
+		err = &NotSingularError{unreliabletest.Label}
 	}
 	return
 }
 
 // OnlyIDX is like OnlyID, but panics if an error occurs.
-func (_q *TestStripQuery) OnlyIDX(ctx context.Context) int {
+func (_q *UnreliableTestQuery) OnlyIDX(ctx context.Context) int {
 	id, err := _q.OnlyID(ctx)
 	if err != nil {
 		panic(err)
@@ -161,18 +161,18 @@ func (_q *TestStripQuery) OnlyIDX(ctx context.Context) int {
 	return id
 }
 
-// All executes the query and returns a list of TestStrips.
-func (_q *TestStripQuery) All(ctx context.Context) ([]*TestStrip, error) {
+// All executes the query and returns a list of UnreliableTests.
+func (_q *UnreliableTestQuery) All(ctx context.Context) ([]*UnreliableTest, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryAll)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return nil, err
 	}
-	qr := querierAll[[]*TestStrip, *TestStripQuery]()
-	return withInterceptors[[]*TestStrip](ctx, _q, qr, _q.inters)
+	qr := querierAll[[]*UnreliableTest, *UnreliableTestQuery]()
+	return withInterceptors[[]*UnreliableTest](ctx, _q, qr, _q.inters)
 }
 
 // AllX is like All, but panics if an error occurs.
-func (_q *TestStripQuery) AllX(ctx context.Context) []*TestStrip {
+func (_q *UnreliableTestQuery) AllX(ctx context.Context) []*UnreliableTest {
 	nodes, err := _q.All(ctx)
 	if err != nil {
 		panic(err)
@@ -180,20 +180,20 @@ func (_q *TestStripQuery) AllX(ctx context.Context) []*TestStrip {
 	return nodes
 }
 
-// IDs executes the query and returns a list of TestStrip IDs.
-func (_q *TestStripQuery) IDs(ctx context.Context) (ids []int, err error) {
+// IDs executes the query and returns a list of UnreliableTest IDs.
+func (_q *UnreliableTestQuery) IDs(ctx context.Context) (ids []int, err error) {
 	if _q.ctx.Unique == nil && _q.path != nil {
 		_q.Unique(true)
 	}
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryIDs)
-	if err = _q.Select(teststrip.FieldID).Scan(ctx, &ids); err != nil {
+	if err = _q.Select(unreliabletest.FieldID).Scan(ctx, &ids); err != nil {
 		return nil, err
 	}
 	return ids, nil
 }
 
 // IDsX is like IDs, but panics if an error occurs.
-func (_q *TestStripQuery) IDsX(ctx context.Context) []int {
+func (_q *UnreliableTestQuery) IDsX(ctx context.Context) []int {
 	ids, err := _q.IDs(ctx)
 	if err != nil {
 		panic(err)
@@ -202,16 +202,16 @@ func (_q *TestStripQuery) IDsX(ctx context.Context) []int {
 }
 
 // Count returns the count of the given query.
-func (_q *TestStripQuery) Count(ctx context.Context) (int, error) {
+func (_q *UnreliableTestQuery) Count(ctx context.Context) (int, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryCount)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return 0, err
 	}
-	return withInterceptors[int](ctx, _q, querierCount[*TestStripQuery](), _q.inters)
+	return withInterceptors[int](ctx, _q, querierCount[*UnreliableTestQuery](), _q.inters)
 }
 
 // CountX is like Count, but panics if an error occurs.
-func (_q *TestStripQuery) CountX(ctx context.Context) int {
+func (_q *UnreliableTestQuery) CountX(ctx context.Context) int {
 	count, err := _q.Count(ctx)
 	if err != nil {
 		panic(err)
@@ -220,7 +220,7 @@ func (_q *TestStripQuery) CountX(ctx context.Context) int {
 }
 
 // Exist returns true if the query has elements in the graph.
-func (_q *TestStripQuery) Exist(ctx context.Context) (bool, error) {
+func (_q *UnreliableTestQuery) Exist(ctx context.Context) (bool, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryExist)
 	switch _, err := _q.FirstID(ctx); {
 	case IsNotFound(err):
@@ -233,7 +233,7 @@ func (_q *TestStripQuery) Exist(ctx context.Context) (bool, error) {
 }
 
 // ExistX is like Exist, but panics if an error occurs.
-func (_q *TestStripQuery) ExistX(ctx context.Context) bool {
+func (_q *UnreliableTestQuery) ExistX(ctx context.Context) bool {
 	exist, err := _q.Exist(ctx)
 	if err != nil {
 		panic(err)
@@ -241,18 +241,18 @@ func (_q *TestStripQuery) ExistX(ctx context.Context) bool {
 	return exist
 }
 
-// Clone returns a duplicate of the TestStripQuery builder, including all associated steps. It can be
+// Clone returns a duplicate of the UnreliableTestQuery builder, including all associated steps. It can be
 // used to prepare common query builders and use them differently after the clone is made.
-func (_q *TestStripQuery) Clone() *TestStripQuery {
+func (_q *UnreliableTestQuery) Clone() *UnreliableTestQuery {
 	if _q == nil {
 		return nil
 	}
-	return &TestStripQuery{
+	return &UnreliableTestQuery{
 		config:     _q.config,
 		ctx:        _q.ctx.Clone(),
-		order:      append([]teststrip.OrderOption{}, _q.order...),
+		order:      append([]unreliabletest.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.TestStrip{}, _q.predicates...),
+		predicates: append([]predicate.UnreliableTest{}, _q.predicates...),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -270,15 +270,15 @@ func (_q *TestStripQuery) Clone() *TestStripQuery {
 //		Count int `json:"count,omitempty"`
 //	}
 //
-//	client.TestStrip.Query().
-//		GroupBy(teststrip.FieldOrganizationID).
+//	client.UnreliableTest.Query().
+//		GroupBy(unreliabletest.FieldOrganizationID).
 //		Aggregate(db.Count()).
 //		Scan(ctx, &v)
-func (_q *TestStripQuery) GroupBy(field string, fields ...string) *TestStripGroupBy {
+func (_q *UnreliableTestQuery) GroupBy(field string, fields ...string) *UnreliableTestGroupBy {
 	_q.ctx.Fields = append([]string{field}, fields...)
-	grbuild := &TestStripGroupBy{build: _q}
+	grbuild := &UnreliableTestGroupBy{build: _q}
 	grbuild.flds = &_q.ctx.Fields
-	grbuild.label = teststrip.Label
+	grbuild.label = unreliabletest.Label
 	grbuild.scan = grbuild.Scan
 	return grbuild
 }
@@ -292,23 +292,23 @@ func (_q *TestStripQuery) GroupBy(field string, fields ...string) *TestStripGrou
 //		OrganizationID uuid.UUID `json:"organization_id,omitempty"`
 //	}
 //
-//	client.TestStrip.Query().
-//		Select(teststrip.FieldOrganizationID).
+//	client.UnreliableTest.Query().
+//		Select(unreliabletest.FieldOrganizationID).
 //		Scan(ctx, &v)
-func (_q *TestStripQuery) Select(fields ...string) *TestStripSelect {
+func (_q *UnreliableTestQuery) Select(fields ...string) *UnreliableTestSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)
-	sbuild := &TestStripSelect{TestStripQuery: _q}
-	sbuild.label = teststrip.Label
+	sbuild := &UnreliableTestSelect{UnreliableTestQuery: _q}
+	sbuild.label = unreliabletest.Label
 	sbuild.flds, sbuild.scan = &_q.ctx.Fields, sbuild.Scan
 	return sbuild
 }
 
-// Aggregate returns a TestStripSelect configured with the given aggregations.
-func (_q *TestStripQuery) Aggregate(fns ...AggregateFunc) *TestStripSelect {
+// Aggregate returns a UnreliableTestSelect configured with the given aggregations.
+func (_q *UnreliableTestQuery) Aggregate(fns ...AggregateFunc) *UnreliableTestSelect {
 	return _q.Select().Aggregate(fns...)
 }
 
-func (_q *TestStripQuery) prepareQuery(ctx context.Context) error {
+func (_q *UnreliableTestQuery) prepareQuery(ctx context.Context) error {
 	for _, inter := range _q.inters {
 		if inter == nil {
 			return fmt.Errorf("db: uninitialized interceptor (forgotten import db/runtime?)")
@@ -320,7 +320,7 @@ func (_q *TestStripQuery) prepareQuery(ctx context.Context) error {
 		}
 	}
 	for _, f := range _q.ctx.Fields {
-		if !teststrip.ValidColumn(f) {
+		if !unreliabletest.ValidColumn(f) {
 			return &ValidationError{Name: f, err: fmt.Errorf("db: invalid field %q for query", f)}
 		}
 	}
@@ -331,25 +331,25 @@ func (_q *TestStripQuery) prepareQuery(ctx context.Context) error {
 		}
 		_q.sql = prev
 	}
-	if teststrip.Policy == nil {
-		return errors.New("db: uninitialized teststrip.Policy (forgotten import db/runtime?)")
+	if unreliabletest.Policy == nil {
+		return errors.New("db: uninitialized unreliabletest.Policy (forgotten import db/runtime?)")
 	}
-	if err := teststrip.Policy.EvalQuery(ctx, _q); err != nil {
+	if err := unreliabletest.Policy.EvalQuery(ctx, _q); err != nil {
 		return err
 	}
 	return nil
 }
 
-func (_q *TestStripQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*TestStrip, error) {
+func (_q *UnreliableTestQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*UnreliableTest, error) {
 	var (
-		nodes = []*TestStrip{}
+		nodes = []*UnreliableTest{}
 		_spec = _q.querySpec()
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
-		return (*TestStrip).scanValues(nil, columns)
+		return (*UnreliableTest).scanValues(nil, columns)
 	}
 	_spec.Assign = func(columns []string, values []any) error {
-		node := &TestStrip{config: _q.config}
+		node := &UnreliableTest{config: _q.config}
 		nodes = append(nodes, node)
 		return node.assignValues(columns, values)
 	}
@@ -368,7 +368,7 @@ func (_q *TestStripQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Te
 	return nodes, nil
 }
 
-func (_q *TestStripQuery) sqlCount(ctx context.Context) (int, error) {
+func (_q *UnreliableTestQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
@@ -380,8 +380,8 @@ func (_q *TestStripQuery) sqlCount(ctx context.Context) (int, error) {
 	return sqlgraph.CountNodes(ctx, _q.driver, _spec)
 }
 
-func (_q *TestStripQuery) querySpec() *sqlgraph.QuerySpec {
-	_spec := sqlgraph.NewQuerySpec(teststrip.Table, teststrip.Columns, sqlgraph.NewFieldSpec(teststrip.FieldID, field.TypeInt))
+func (_q *UnreliableTestQuery) querySpec() *sqlgraph.QuerySpec {
+	_spec := sqlgraph.NewQuerySpec(unreliabletest.Table, unreliabletest.Columns, sqlgraph.NewFieldSpec(unreliabletest.FieldID, field.TypeInt))
 	_spec.From = _q.sql
 	if unique := _q.ctx.Unique; unique != nil {
 		_spec.Unique = *unique
@@ -390,9 +390,9 @@ func (_q *TestStripQuery) querySpec() *sqlgraph.QuerySpec {
 	}
 	if fields := _q.ctx.Fields; len(fields) > 0 {
 		_spec.Node.Columns = make([]string, 0, len(fields))
-		_spec.Node.Columns = append(_spec.Node.Columns, teststrip.FieldID)
+		_spec.Node.Columns = append(_spec.Node.Columns, unreliabletest.FieldID)
 		for i := range fields {
-			if fields[i] != teststrip.FieldID {
+			if fields[i] != unreliabletest.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
@@ -420,12 +420,12 @@ func (_q *TestStripQuery) querySpec() *sqlgraph.QuerySpec {
 	return _spec
 }
 
-func (_q *TestStripQuery) sqlQuery(ctx context.Context) *sql.Selector {
+func (_q *UnreliableTestQuery) sqlQuery(ctx context.Context) *sql.Selector {
 	builder := sql.Dialect(_q.driver.Dialect())
-	t1 := builder.Table(teststrip.Table)
+	t1 := builder.Table(unreliabletest.Table)
 	columns := _q.ctx.Fields
 	if len(columns) == 0 {
-		columns = teststrip.Columns
+		columns = unreliabletest.Columns
 	}
 	selector := builder.Select(t1.Columns(columns...)...).From(t1)
 	if _q.sql != nil {
@@ -458,7 +458,7 @@ func (_q *TestStripQuery) sqlQuery(ctx context.Context) *sql.Selector {
 // ForUpdate locks the selected rows against concurrent updates, and prevent them from being
 // updated, deleted or "selected ... for update" by other sessions, until the transaction is
 // either committed or rolled-back.
-func (_q *TestStripQuery) ForUpdate(opts ...sql.LockOption) *TestStripQuery {
+func (_q *UnreliableTestQuery) ForUpdate(opts ...sql.LockOption) *UnreliableTestQuery {
 	if _q.driver.Dialect() == dialect.Postgres {
 		_q.Unique(false)
 	}
@@ -471,7 +471,7 @@ func (_q *TestStripQuery) ForUpdate(opts ...sql.LockOption) *TestStripQuery {
 // ForShare behaves similarly to ForUpdate, except that it acquires a shared mode lock
 // on any rows that are read. Other sessions can read the rows, but cannot modify them
 // until your transaction commits.
-func (_q *TestStripQuery) ForShare(opts ...sql.LockOption) *TestStripQuery {
+func (_q *UnreliableTestQuery) ForShare(opts ...sql.LockOption) *UnreliableTestQuery {
 	if _q.driver.Dialect() == dialect.Postgres {
 		_q.Unique(false)
 	}
@@ -482,33 +482,33 @@ func (_q *TestStripQuery) ForShare(opts ...sql.LockOption) *TestStripQuery {
 }
 
 // Modify adds a query modifier for attaching custom logic to queries.
-func (_q *TestStripQuery) Modify(modifiers ...func(s *sql.Selector)) *TestStripSelect {
+func (_q *UnreliableTestQuery) Modify(modifiers ...func(s *sql.Selector)) *UnreliableTestSelect {
 	_q.modifiers = append(_q.modifiers, modifiers...)
 	return _q.Select()
 }
 
-// TestStripGroupBy is the group-by builder for TestStrip entities.
-type TestStripGroupBy struct {
+// UnreliableTestGroupBy is the group-by builder for UnreliableTest entities.
+type UnreliableTestGroupBy struct {
 	selector
-	build *TestStripQuery
+	build *UnreliableTestQuery
 }
 
 // Aggregate adds the given aggregation functions to the group-by query.
-func (_g *TestStripGroupBy) Aggregate(fns ...AggregateFunc) *TestStripGroupBy {
+func (_g *UnreliableTestGroupBy) Aggregate(fns ...AggregateFunc) *UnreliableTestGroupBy {
 	_g.fns = append(_g.fns, fns...)
 	return _g
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_g *TestStripGroupBy) Scan(ctx context.Context, v any) error {
+func (_g *UnreliableTestGroupBy) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _g.build.ctx, ent.OpQueryGroupBy)
 	if err := _g.build.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*TestStripQuery, *TestStripGroupBy](ctx, _g.build, _g, _g.build.inters, v)
+	return scanWithInterceptors[*UnreliableTestQuery, *UnreliableTestGroupBy](ctx, _g.build, _g, _g.build.inters, v)
 }
 
-func (_g *TestStripGroupBy) sqlScan(ctx context.Context, root *TestStripQuery, v any) error {
+func (_g *UnreliableTestGroupBy) sqlScan(ctx context.Context, root *UnreliableTestQuery, v any) error {
 	selector := root.sqlQuery(ctx).Select()
 	aggregation := make([]string, 0, len(_g.fns))
 	for _, fn := range _g.fns {
@@ -535,28 +535,28 @@ func (_g *TestStripGroupBy) sqlScan(ctx context.Context, root *TestStripQuery, v
 	return sql.ScanSlice(rows, v)
 }
 
-// TestStripSelect is the builder for selecting fields of TestStrip entities.
-type TestStripSelect struct {
-	*TestStripQuery
+// UnreliableTestSelect is the builder for selecting fields of UnreliableTest entities.
+type UnreliableTestSelect struct {
+	*UnreliableTestQuery
 	selector
 }
 
 // Aggregate adds the given aggregation functions to the selector query.
-func (_s *TestStripSelect) Aggregate(fns ...AggregateFunc) *TestStripSelect {
+func (_s *UnreliableTestSelect) Aggregate(fns ...AggregateFunc) *UnreliableTestSelect {
 	_s.fns = append(_s.fns, fns...)
 	return _s
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_s *TestStripSelect) Scan(ctx context.Context, v any) error {
+func (_s *UnreliableTestSelect) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _s.ctx, ent.OpQuerySelect)
 	if err := _s.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*TestStripQuery, *TestStripSelect](ctx, _s.TestStripQuery, _s, _s.inters, v)
+	return scanWithInterceptors[*UnreliableTestQuery, *UnreliableTestSelect](ctx, _s.UnreliableTestQuery, _s, _s.inters, v)
 }
 
-func (_s *TestStripSelect) sqlScan(ctx context.Context, root *TestStripQuery, v any) error {
+func (_s *UnreliableTestSelect) sqlScan(ctx context.Context, root *UnreliableTestQuery, v any) error {
 	selector := root.sqlQuery(ctx)
 	aggregation := make([]string, 0, len(_s.fns))
 	for _, fn := range _s.fns {
@@ -578,7 +578,7 @@ func (_s *TestStripSelect) sqlScan(ctx context.Context, root *TestStripQuery, v 
 }
 
 // Modify adds a query modifier for attaching custom logic to queries.
-func (_s *TestStripSelect) Modify(modifiers ...func(s *sql.Selector)) *TestStripSelect {
+func (_s *UnreliableTestSelect) Modify(modifiers ...func(s *sql.Selector)) *UnreliableTestSelect {
 	_s.modifiers = append(_s.modifiers, modifiers...)
 	return _s
 }

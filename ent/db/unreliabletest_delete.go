@@ -9,29 +9,29 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/seatrial/seatrial/ent/db/predicate"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
-// TestStripDelete is the builder for deleting a TestStrip entity.
-type TestStripDelete struct {
+// UnreliableTestDelete is the builder for deleting a UnreliableTest entity.
+type UnreliableTestDelete struct {
 	config
 	hooks    []Hook
-	mutation *TestStripMutation
+	mutation *UnreliableTestMutation
 }
 
-// Where appends a list predicates to the TestStripDelete builder.
-func (_d *TestStripDelete) Where(ps ...predicate.TestStrip) *TestStripDelete {
+// Where appends a list predicates to the UnreliableTestDelete builder.
+func (_d *UnreliableTestDelete) Where(ps ...predicate.UnreliableTest) *UnreliableTestDelete {
 	_d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query and returns how many vertices were deleted.
-func (_d *TestStripDelete) Exec(ctx context.Context) (int, error) {
+func (_d *UnreliableTestDelete) Exec(ctx context.Context) (int, error) {
 	return withHooks(ctx, _d.sqlExec, _d.mutation, _d.hooks)
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *TestStripDelete) ExecX(ctx context.Context) int {
+func (_d *UnreliableTestDelete) ExecX(ctx context.Context) int {
 	n, err := _d.Exec(ctx)
 	if err != nil {
 		panic(err)
@@ -39,8 +39,8 @@ func (_d *TestStripDelete) ExecX(ctx context.Context) int {
 	return n
 }
 
-func (_d *TestStripDelete) sqlExec(ctx context.Context) (int, error) {
-	_spec := sqlgraph.NewDeleteSpec(teststrip.Table, sqlgraph.NewFieldSpec(teststrip.FieldID, field.TypeInt))
+func (_d *UnreliableTestDelete) sqlExec(ctx context.Context) (int, error) {
+	_spec := sqlgraph.NewDeleteSpec(unreliabletest.Table, sqlgraph.NewFieldSpec(unreliabletest.FieldID, field.TypeInt))
 	if ps := _d.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
 			for i := range ps {
@@ -56,32 +56,32 @@ func (_d *TestStripDelete) sqlExec(ctx context.Context) (int, error) {
 	return affected, err
 }
 
-// TestStripDeleteOne is the builder for deleting a single TestStrip entity.
-type TestStripDeleteOne struct {
-	_d *TestStripDelete
+// UnreliableTestDeleteOne is the builder for deleting a single UnreliableTest entity.
+type UnreliableTestDeleteOne struct {
+	_d *UnreliableTestDelete
 }
 
-// Where appends a list predicates to the TestStripDelete builder.
-func (_d *TestStripDeleteOne) Where(ps ...predicate.TestStrip) *TestStripDeleteOne {
+// Where appends a list predicates to the UnreliableTestDelete builder.
+func (_d *UnreliableTestDeleteOne) Where(ps ...predicate.UnreliableTest) *UnreliableTestDeleteOne {
 	_d._d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query.
-func (_d *TestStripDeleteOne) Exec(ctx context.Context) error {
+func (_d *UnreliableTestDeleteOne) Exec(ctx context.Context) error {
 	n, err := _d._d.Exec(ctx)
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		return &NotFoundError{teststrip.Label}
+		return &NotFoundError{unreliabletest.Label}
 	default:
 		return nil
 	}
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *TestStripDeleteOne) ExecX(ctx context.Context) {
+func (_d *UnreliableTestDeleteOne) ExecX(ctx context.Context) {
 	if err := _d.Exec(ctx); err != nil {
 		panic(err)
 	}

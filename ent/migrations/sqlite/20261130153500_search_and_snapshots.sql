@@ -5,10 +5,12 @@ CREATE INDEX `execution_organization_id_commit_id` ON `executions` (`organizatio
 ALTER TABLE `release_changes` ADD COLUMN `blockers` json NULL;
 -- create index "releasechange_organization_id_id" to table: "release_changes"
 CREATE INDEX `releasechange_organization_id_id` ON `release_changes` (`organization_id`, `id`);
--- add column "listed" to table: "test_strips"
-ALTER TABLE `test_strips` ADD COLUMN `listed` bool NOT NULL DEFAULT false;
--- create index "teststrip_unlisted" to table: "test_strips"
-CREATE INDEX `teststrip_unlisted` ON `test_strips` (`id`) WHERE NOT listed;
+-- add column "grown" to table: "strip_blocks"
+ALTER TABLE `strip_blocks` ADD COLUMN `grown` integer NOT NULL DEFAULT 1;
+-- add column "listed" to table: "strip_blocks"
+ALTER TABLE `strip_blocks` ADD COLUMN `listed` integer NOT NULL DEFAULT 0;
+-- create index "stripblock_unlisted" to table: "strip_blocks"
+CREATE INDEX `stripblock_unlisted` ON `strip_blocks` (`id`) WHERE grown <> listed;
 -- create "search_entries" table
 CREATE TABLE `search_entries` (
   `id` integer NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -92,10 +94,12 @@ DROP INDEX `searchentry_unlisted`;
 DROP INDEX `searchentry_organization_id_kind_ref_workflow`;
 -- reverse: create "search_entries" table
 DROP TABLE `search_entries`;
--- reverse: create index "teststrip_unlisted" to table: "test_strips"
-DROP INDEX `teststrip_unlisted`;
--- reverse: add column "listed" to table: "test_strips"
-ALTER TABLE `test_strips` DROP COLUMN `listed`;
+-- reverse: create index "stripblock_unlisted" to table: "strip_blocks"
+DROP INDEX `stripblock_unlisted`;
+-- reverse: add column "listed" to table: "strip_blocks"
+ALTER TABLE `strip_blocks` DROP COLUMN `listed`;
+-- reverse: add column "grown" to table: "strip_blocks"
+ALTER TABLE `strip_blocks` DROP COLUMN `grown`;
 -- reverse: create index "releasechange_organization_id_id" to table: "release_changes"
 DROP INDEX `releasechange_organization_id_id`;
 -- reverse: add column "blockers" to table: "release_changes"

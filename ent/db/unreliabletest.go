@@ -10,11 +10,11 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
-	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/unreliabletest"
 )
 
-// TestStrip is the model entity for the TestStrip schema.
-type TestStrip struct {
+// UnreliableTest is the model entity for the UnreliableTest schema.
+type UnreliableTest struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID int `json:"id,omitempty"`
@@ -27,32 +27,24 @@ type TestStrip struct {
 	// Workflow holds the value of the "workflow" field.
 	Workflow string `json:"workflow,omitempty"`
 	// Outcomes holds the value of the "outcomes" field.
-	Outcomes string `json:"outcomes,omitempty"`
-	// LastExecutionID holds the value of the "last_execution_id" field.
-	LastExecutionID uuid.UUID `json:"last_execution_id,omitempty"`
+	Outcomes int `json:"outcomes,omitempty"`
 	// LastAt holds the value of the "last_at" field.
-	LastAt time.Time `json:"last_at,omitempty"`
-	// UnreliableAt holds the value of the "unreliable_at" field.
-	UnreliableAt *time.Time `json:"unreliable_at,omitempty"`
-	// Listed holds the value of the "listed" field.
-	Listed       bool `json:"listed,omitempty"`
+	LastAt       time.Time `json:"last_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
-func (*TestStrip) scanValues(columns []string) ([]any, error) {
+func (*UnreliableTest) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case teststrip.FieldListed:
-			values[i] = new(sql.NullBool)
-		case teststrip.FieldID:
+		case unreliabletest.FieldID, unreliabletest.FieldOutcomes:
 			values[i] = new(sql.NullInt64)
-		case teststrip.FieldTestKey, teststrip.FieldEnvironmentName, teststrip.FieldWorkflow, teststrip.FieldOutcomes:
+		case unreliabletest.FieldTestKey, unreliabletest.FieldEnvironmentName, unreliabletest.FieldWorkflow:
 			values[i] = new(sql.NullString)
-		case teststrip.FieldLastAt, teststrip.FieldUnreliableAt:
+		case unreliabletest.FieldLastAt:
 			values[i] = new(sql.NullTime)
-		case teststrip.FieldOrganizationID, teststrip.FieldLastExecutionID:
+		case unreliabletest.FieldOrganizationID:
 			values[i] = new(uuid.UUID)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -62,73 +54,54 @@ func (*TestStrip) scanValues(columns []string) ([]any, error) {
 }
 
 // assignValues assigns the values that were returned from sql.Rows (after scanning)
-// to the TestStrip fields.
-func (_m *TestStrip) assignValues(columns []string, values []any) error {
+// to the UnreliableTest fields.
+func (_m *UnreliableTest) assignValues(columns []string, values []any) error {
 	if m, n := len(values), len(columns); m < n {
 		return fmt.Errorf("mismatch number of scan values: %d != %d", m, n)
 	}
 	for i := range columns {
 		switch columns[i] {
-		case teststrip.FieldID:
+		case unreliabletest.FieldID:
 			value, ok := values[i].(*sql.NullInt64)
 			if !ok {
 				return fmt.Errorf("unexpected type %T for field id", value)
 			}
 			_m.ID = int(value.Int64)
-		case teststrip.FieldOrganizationID:
+		case unreliabletest.FieldOrganizationID:
 			if value, ok := values[i].(*uuid.UUID); !ok {
 				return fmt.Errorf("unexpected type %T for field organization_id", values[i])
 			} else if value != nil {
 				_m.OrganizationID = *value
 			}
-		case teststrip.FieldTestKey:
+		case unreliabletest.FieldTestKey:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field test_key", values[i])
 			} else if value.Valid {
 				_m.TestKey = value.String
 			}
-		case teststrip.FieldEnvironmentName:
+		case unreliabletest.FieldEnvironmentName:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field environment_name", values[i])
 			} else if value.Valid {
 				_m.EnvironmentName = value.String
 			}
-		case teststrip.FieldWorkflow:
+		case unreliabletest.FieldWorkflow:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field workflow", values[i])
 			} else if value.Valid {
 				_m.Workflow = value.String
 			}
-		case teststrip.FieldOutcomes:
-			if value, ok := values[i].(*sql.NullString); !ok {
+		case unreliabletest.FieldOutcomes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field outcomes", values[i])
 			} else if value.Valid {
-				_m.Outcomes = value.String
+				_m.Outcomes = int(value.Int64)
 			}
-		case teststrip.FieldLastExecutionID:
-			if value, ok := values[i].(*uuid.UUID); !ok {
-				return fmt.Errorf("unexpected type %T for field last_execution_id", values[i])
-			} else if value != nil {
-				_m.LastExecutionID = *value
-			}
-		case teststrip.FieldLastAt:
+		case unreliabletest.FieldLastAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field last_at", values[i])
 			} else if value.Valid {
 				_m.LastAt = value.Time
-			}
-		case teststrip.FieldUnreliableAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field unreliable_at", values[i])
-			} else if value.Valid {
-				_m.UnreliableAt = new(time.Time)
-				*_m.UnreliableAt = value.Time
-			}
-		case teststrip.FieldListed:
-			if value, ok := values[i].(*sql.NullBool); !ok {
-				return fmt.Errorf("unexpected type %T for field listed", values[i])
-			} else if value.Valid {
-				_m.Listed = value.Bool
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -137,34 +110,34 @@ func (_m *TestStrip) assignValues(columns []string, values []any) error {
 	return nil
 }
 
-// Value returns the ent.Value that was dynamically selected and assigned to the TestStrip.
+// Value returns the ent.Value that was dynamically selected and assigned to the UnreliableTest.
 // This includes values selected through modifiers, order, etc.
-func (_m *TestStrip) Value(name string) (ent.Value, error) {
+func (_m *UnreliableTest) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
-// Update returns a builder for updating this TestStrip.
-// Note that you need to call TestStrip.Unwrap() before calling this method if this TestStrip
+// Update returns a builder for updating this UnreliableTest.
+// Note that you need to call UnreliableTest.Unwrap() before calling this method if this UnreliableTest
 // was returned from a transaction, and the transaction was committed or rolled back.
-func (_m *TestStrip) Update() *TestStripUpdateOne {
-	return NewTestStripClient(_m.config).UpdateOne(_m)
+func (_m *UnreliableTest) Update() *UnreliableTestUpdateOne {
+	return NewUnreliableTestClient(_m.config).UpdateOne(_m)
 }
 
-// Unwrap unwraps the TestStrip entity that was returned from a transaction after it was closed,
+// Unwrap unwraps the UnreliableTest entity that was returned from a transaction after it was closed,
 // so that all future queries will be executed through the driver which created the transaction.
-func (_m *TestStrip) Unwrap() *TestStrip {
+func (_m *UnreliableTest) Unwrap() *UnreliableTest {
 	_tx, ok := _m.config.driver.(*txDriver)
 	if !ok {
-		panic("db: TestStrip is not a transactional entity")
+		panic("db: UnreliableTest is not a transactional entity")
 	}
 	_m.config.driver = _tx.drv
 	return _m
 }
 
 // String implements the fmt.Stringer.
-func (_m *TestStrip) String() string {
+func (_m *UnreliableTest) String() string {
 	var builder strings.Builder
-	builder.WriteString("TestStrip(")
+	builder.WriteString("UnreliableTest(")
 	builder.WriteString(fmt.Sprintf("id=%v, ", _m.ID))
 	builder.WriteString("organization_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.OrganizationID))
@@ -179,24 +152,13 @@ func (_m *TestStrip) String() string {
 	builder.WriteString(_m.Workflow)
 	builder.WriteString(", ")
 	builder.WriteString("outcomes=")
-	builder.WriteString(_m.Outcomes)
-	builder.WriteString(", ")
-	builder.WriteString("last_execution_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.LastExecutionID))
+	builder.WriteString(fmt.Sprintf("%v", _m.Outcomes))
 	builder.WriteString(", ")
 	builder.WriteString("last_at=")
 	builder.WriteString(_m.LastAt.Format(time.ANSIC))
-	builder.WriteString(", ")
-	if v := _m.UnreliableAt; v != nil {
-		builder.WriteString("unreliable_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	builder.WriteString("listed=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Listed))
 	builder.WriteByte(')')
 	return builder.String()
 }
 
-// TestStrips is a parsable slice of TestStrip.
-type TestStrips []*TestStrip
+// UnreliableTests is a parsable slice of UnreliableTest.
+type UnreliableTests []*UnreliableTest
