@@ -30,6 +30,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/outlook"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/search"
@@ -76,6 +77,7 @@ type parts struct {
 	tests    *board.Board
 	insight  *insight.Service
 	search   *search.Service
+	outlook  *outlook.Service
 
 	schedules *schedule.Service
 	triggers  *trigger.Service

@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/mirror/git"
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/outlook"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/starter"
@@ -57,6 +58,7 @@ func (p *parts) sweep(ctx context.Context) error {
 	p.tests = board.New(p.store, p.bus, p.log, nil)
 	p.insight = insight.New(p.store, nil)
 	p.search = search.New(p.store)
+	p.outlook = outlook.New(p.store, nil)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}

@@ -41,6 +41,7 @@ type Options struct {
 	Tests        view.Tests
 	Insight      view.Insight
 	Search       view.Search
+	Outlook      view.Outlook
 	Schedules    view.Schedules
 	Triggers     view.Triggers
 	Webhooks     view.Webhooks
@@ -66,7 +67,7 @@ type Options struct {
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
 		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
-		o.Insight == nil || o.Search == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -149,6 +150,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /{$}":                                                                s.start,
 		"GET /o/{org}":                                                            s.overview,
 		"GET /o/{org}/search":                                                     s.search,
+		"GET /o/{org}/components":                                                 s.components,
 		"GET /o/{org}/keyboard":                                                   s.keyboard,
 		"GET /o/{org}/catalog":                                                    s.catalog,
 		"GET /o/{org}/workflows/{name}":                                           s.workflow,
@@ -172,6 +174,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/executions/{id}/files/{file}/{name}":                        s.file,
 		"GET /o/{org}/executions/{id}/files.zip":                                  s.archive,
 		"GET /o/{org}/releases":                                                   s.releases,
+		"GET /o/{org}/releases/outlook":                                           s.outlook,
 		"GET /o/{org}/releases/{application}/{version}":                           s.release,
 		"GET /o/{org}/releases/{application}/{version}/events":                    s.releaseEvents,
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  s.waive,
