@@ -85,16 +85,34 @@ FUZZTIME ?= 30s
 fuzz: ## fuzz each parser for FUZZTIME
 	integration/fuzz.sh $(FUZZTIME)
 
+.PHONY: sim
+SEEDS ?= 1000
+FIRST ?= 1
+REPEAT ?= 10
+sim: ## simulate control plane, agents and pods under faults: SEEDS of them from FIRST on, or only SEED with a log of everything, REPEAT times at most
+	go test ./integration/sim -run 'TestSeeds$$' -count 1 -v -timeout 60m $(if $(SEED),-seed $(SEED) -repeat $(REPEAT),-seeds $(SEEDS) -first $(FIRST))
+
 .PHONY: bench-results
 bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a million results are asked
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench Results -benchtime 5x
 	go test ./integration/bench -run none -bench Queries -benchtime 1x -timeout 30m
 
+.PHONY: bench-ui
+EXECUTIONS ?= 1000000
+bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and ten times as many results, and how large
+	integration/packages.sh postgresql chromium
+	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) -v
+
 .PHONY: bench-schedule
 bench-schedule: ## how soon 10,000 schedules of the same minute are started, and how long a run by hand waits meanwhile
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench Schedules -benchtime 1x -timeout 30m
+
+.PHONY: bench-capacity
+bench-capacity: ## what one replica carries on two cores: connected agents, executions a second, logs, a reconnect storm, a noisy tenant
+	integration/packages.sh postgresql
+	go test ./integration/bench -run none -bench 'Capacity|NoisyTenant' -benchtime 1x -timeout 30m -v
 
 .PHONY: bench-overhead
 bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster

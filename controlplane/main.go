@@ -42,7 +42,7 @@ func run() int {
 
 // operate runs a command of the operator.
 func operate(ctx context.Context, args []string) int {
-	if err := app.Operate(ctx, args, os.LookupEnv, os.Stdout, os.Stderr); err != nil {
+	if err := app.Operate(ctx, app.Operation{Args: args, Env: os.LookupEnv, Version: version, Out: os.Stdout, Err: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "seatrial-controlplane:", err)
 		return 1
 	}

@@ -366,14 +366,23 @@ func TestCatalog_Status(t *testing.T) {
 			s.Reason, s.Message, s.Owner, s.Revision = "Conflict", "taken", "repository shop", 0
 		case "try":
 			s.Last = &agentv1.DocumentExecution{Id: "e", Status: "running", Url: "https://x/e"}
+		case "deployed":
+			s.Conditions = []*agentv1.DocumentCondition{{Type: "Watching", Reason: "Refused", Message: "eu-1: the cluster does not let the agent watch deployments."}}
 		}
 		return s
 	}
 	c.put("TestWorkflow", object("flow", `{}`))
 	c.put("TestWorkflow", object("lost", `{}`))
 	c.put("TestExecution", object("try", `{"workflow":"flow"}`))
+	c.put("Trigger", object("deployed", `{}`))
+	rest := object("rest", `{}`) // it was watched, and is suspended now
+	rest.Status = []byte(`{"observedGeneration":1,"conditions":[{"type":"Watching","status":"True","reason":"Watching","message":"","lastTransitionTime":"2027-01-15T07:00:00Z"}]}`)
+	c.put("Trigger", rest)
 	start(t, c, p)
 	want := map[string]string{
+		"Trigger/deployed": `{"observedGeneration":1,"conditions":[{"type":"Synced","status":"True","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Synced","message":"The catalog has it as it is here."},` +
+			`{"type":"Watching","status":"False","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Refused","message":"eu-1: the cluster does not let the agent watch deployments."}],"owner":null,"revision":3}`,
+		"Trigger/rest":      `{"observedGeneration":1,"conditions":[{"type":"Synced","status":"True","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Synced","message":"The catalog has it as it is here."}],"owner":null,"revision":3}`,
 		"TestWorkflow/flow": `{"observedGeneration":1,"conditions":[{"type":"Synced","status":"True","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Synced","message":"The catalog has it as it is here."}],"owner":null,"revision":3}`,
 		"TestWorkflow/lost": `{"observedGeneration":1,"conditions":[{"type":"Synced","status":"False","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Conflict","message":"taken"}],"owner":"repository shop","revision":null}`,
 		"TestExecution/try": `{"observedGeneration":1,"conditions":[{"type":"Synced","status":"True","observedGeneration":1,"lastTransitionTime":"2027-01-15T08:00:00Z","reason":"Synced","message":"It was started."}],"owner":null,"revision":3,"phase":"running","execution":"e","message":null,"startedAt":null,"finishedAt":null,"url":"https://x/e"}`,

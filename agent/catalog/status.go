@@ -20,6 +20,9 @@ import (
 // conditionSynced says whether the catalog has an object as it is in the cluster.
 const conditionSynced = "Synced"
 
+// conditionWatching says of a trigger whether agents look at what it is for; the control plane knows, as other agents may do so.
+const conditionWatching = "Watching"
+
 // status is what the agent writes. Absent fields are nulls, so that a patch removes what does not hold any more.
 type status struct {
 	ObservedGeneration int64              `json:"observedGeneration,omitempty"`
@@ -172,20 +175,36 @@ func runOf(e *agentv1.DocumentExecution) *run {
 	return out
 }
 
-// conditions returns those of an object with the one that is the agent's. Its time changes with its status alone.
+// conditions returns those of an object with those that are the agent's.
 func (c *Catalog) conditions(kind string, d *kube.Document, had []metav1.Condition, s *agentv1.DocumentState) []metav1.Condition {
-	is := metav1.Condition{
-		Type: conditionSynced, Status: metav1.ConditionTrue, Reason: conditionSynced, Message: "The catalog has it as it is here.",
-		ObservedGeneration: d.Generation, LastTransitionTime: metav1.NewTime(c.o.Clock().Truncate(time.Second)),
-	}
+	is := metav1.Condition{Type: conditionSynced, Status: metav1.ConditionTrue, Reason: conditionSynced, Message: "The catalog has it as it is here."}
 	if kind == kube.TestExecution {
 		is.Message = "It was started."
 	}
 	if s.GetReason() != "" {
 		is.Status, is.Reason, is.Message = metav1.ConditionFalse, s.GetReason(), s.GetMessage()
 	}
+	out := c.with(had, d, is)
+	watching := false
+	for _, more := range s.GetConditions() {
+		is := metav1.Condition{Type: more.GetType(), Status: metav1.ConditionFalse, Reason: more.GetReason(), Message: more.GetMessage()}
+		if more.GetHolds() {
+			is.Status = metav1.ConditionTrue
+		}
+		watching = watching || is.Type == conditionWatching
+		out = c.with(out, d, is)
+	}
+	if !watching { // it is suspended, or for something else now
+		out = slices.DeleteFunc(out, func(c metav1.Condition) bool { return c.Type == conditionWatching })
+	}
+	return out
+}
+
+// with returns the conditions with one that takes the place of that of its type. Its time changes with its status alone.
+func (c *Catalog) with(had []metav1.Condition, d *kube.Document, is metav1.Condition) []metav1.Condition {
+	is.ObservedGeneration, is.LastTransitionTime = d.Generation, metav1.NewTime(c.o.Clock().Truncate(time.Second))
 	out := slices.Clone(had)
-	i := slices.IndexFunc(out, func(c metav1.Condition) bool { return c.Type == conditionSynced })
+	i := slices.IndexFunc(out, func(c metav1.Condition) bool { return c.Type == is.Type })
 	if i < 0 {
 		return append(out, is)
 	}

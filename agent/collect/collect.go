@@ -60,11 +60,13 @@ const (
 
 var errStopping = errors.New("the agent is stopping")
 
-// Options are what a Server needs; all of them but for LookFor.
+// Options are what a Server needs; all of them but for Listener and LookFor.
 type Options struct {
 	Log *slog.Logger
 	// Listen is host:port.
 	Listen string
+	// Listener takes the place of Listen unless it is nil; the server closes it.
+	Listener net.Listener
 	// Certificate is that of the agent; runners pin its key.
 	Certificate tls.Certificate
 	Reviews     Reviews
@@ -97,9 +99,12 @@ func New(o Options) *Server {
 
 // Start listens. The channel tells when the server ends by itself.
 func (s *Server) Start(ctx context.Context) (<-chan error, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen for runners: %w", err)
+	listener := s.o.Listener
+	if listener == nil {
+		var err error
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Listen); err != nil {
+			return nil, fmt.Errorf("listen for runners: %w", err)
+		}
 	}
 	base, cancel := context.WithCancelCause(ctx)
 	server := s.httpServer(base)

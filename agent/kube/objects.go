@@ -3,6 +3,8 @@ package kube
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,6 +34,31 @@ type ObjectSpec struct {
 	Replicas       *int32                `json:"replicas,omitempty"`
 	Selector       *metav1.LabelSelector `json:"selector,omitempty"`
 	UpdateStrategy *UpdateStrategy       `json:"updateStrategy,omitempty"`
+
+	// Pod tells apart what is wanted of a pod, of which only this can change once it is made; empty for other kinds. Before Kubernetes 1.34
+	// pods have no generation that would tell.
+	Pod string `json:"-"`
+}
+
+// podSpec is what may change of a pod that is made. Where it runs is decided for it, and no change of what is wanted.
+type podSpec struct {
+	Containers            json.RawMessage `json:"containers"`
+	InitContainers        json.RawMessage `json:"initContainers"`
+	EphemeralContainers   json.RawMessage `json:"ephemeralContainers"`
+	Tolerations           json.RawMessage `json:"tolerations"`
+	ActiveDeadlineSeconds json.RawMessage `json:"activeDeadlineSeconds"`
+}
+
+// digest is empty for what is no pod.
+func (p podSpec) digest() string {
+	if len(p.Containers) == 0 {
+		return ""
+	}
+	sum := sha256.New()
+	for _, part := range []json.RawMessage{p.Containers, p.InitContainers, p.EphemeralContainers, p.Tolerations, p.ActiveDeadlineSeconds} {
+		_, _ = fmt.Fprintf(sum, "%d %s", len(part), part) // never fails
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // UpdateStrategy is how a StatefulSet is rolled out.
@@ -47,6 +74,10 @@ func (s *ObjectSpec) UnmarshalJSON(text []byte) error {
 	var p plain
 	if json.Unmarshal(text, &p) == nil {
 		*s = ObjectSpec(p)
+	}
+	var pod podSpec
+	if json.Unmarshal(text, &pod) == nil {
+		s.Pod = pod.digest()
 	}
 	return nil
 }

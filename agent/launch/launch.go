@@ -60,6 +60,7 @@ type Launcher struct {
 
 	mu       sync.Mutex
 	created  map[string]work.JobRef
+	gone     map[string]struct{} // attempts whose Job was made here and is not there any more
 	released map[string]time.Time
 	wake     chan struct{}
 }
@@ -69,7 +70,7 @@ func New(o Options) *Launcher {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Launcher{o: o, created: map[string]work.JobRef{}, released: map[string]time.Time{}, wake: make(chan struct{}, 1)}
+	return &Launcher{o: o, created: map[string]work.JobRef{}, gone: map[string]struct{}{}, released: map[string]time.Time{}, wake: make(chan struct{}, 1)}
 }
 
 // Handle creates the Job of an assignment.
@@ -90,7 +91,35 @@ func (l *Launcher) Handle(ctx context.Context, a work.Assignment) error {
 	if err := l.o.Rules.Apply(job, l.o.Settings.RunnerImage); err != nil {
 		return &work.RejectedError{Message: err.Error()}
 	}
-	return l.retry(ctx, createBudget, func(ctx context.Context) error { return l.create(ctx, a, job) })
+	return l.retry(ctx, createBudget, func(ctx context.Context) error {
+		if l.made(a.GetAttemptId()) {
+			return l.again(ctx, a, job)
+		}
+		return l.create(ctx, a, job)
+	})
+}
+
+// made reports whether this launcher has made the attempt's Job, or found it, whatever has become of it.
+func (l *Launcher) made(attemptID string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.created[attemptID]
+	_, gone := l.gone[attemptID]
+	return known || gone
+}
+
+// again answers another start of an attempt whose Job there was. Somebody may have deleted it meanwhile: to make it once more would run
+// the test twice, so the inventory will lack it instead, which ends the attempt.
+func (l *Launcher) again(ctx context.Context, a work.Assignment, job *batchv1.Job) error {
+	err := l.compare(ctx, a, job)
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone[a.GetAttemptId()] = struct{}{}
+	delete(l.created, a.GetAttemptId())
+	return work.ErrDuplicate
 }
 
 func (l *Launcher) create(ctx context.Context, a work.Assignment, job *batchv1.Job) error {

@@ -66,6 +66,27 @@ func (b bundle) job(t *testing.T) *batchv1.Job {
 	return job
 }
 
+// TestLauncher_DeletedIsNotMadeAgain proves that a late duplicate of a start does not run a test twice whose Job somebody has deleted.
+func TestLauncher_DeletedIsNotMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, time.Hour)
+	if err := b.Handle(t.Context(), assignment("tests")); err != nil {
+		t.Fatal(err)
+	}
+	b.cluster.Delete("jobs", "tests", b.name)
+	for range 2 {
+		if err := b.Handle(t.Context(), assignment("tests")); !errors.Is(err, work.ErrDuplicate) {
+			t.Errorf("another start was answered %v", err)
+		}
+	}
+	if jobs := b.cluster.Objects("jobs"); len(jobs) != 0 {
+		t.Error("the Job was made again")
+	}
+	if made := b.Made(); len(made) != 0 {
+		t.Errorf("the inventory would list it: %v", made)
+	}
+}
+
 func TestLauncher_CreatesOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t, time.Hour)

@@ -76,6 +76,7 @@ func (l *Launcher) sweep(ctx context.Context) {
 		} else {
 			delete(l.released, id)
 			delete(l.created, id)
+			delete(l.gone, id)
 		}
 		l.mu.Unlock()
 		if err != nil {

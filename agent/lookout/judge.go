@@ -2,6 +2,7 @@ package lookout
 
 import (
 	"cmp"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -85,21 +86,18 @@ func (j *judge) updated(before, o *kube.Object) []seen {
 	return append(out, j.states(o, false)...)
 }
 
-// differs tells a change of what is wanted, or of labels, from one of the status. Kinds that do not count such changes have no status to
-// speak of.
+// differs tells a change of what is wanted, or of labels, from one of the status. Pods may not count such changes; other kinds that do not
+// have no status to speak of.
 func differs(before, o *kube.Object) bool {
-	if o.Generation == 0 {
-		return before.ResourceVersion != o.ResourceVersion
-	}
-	if before.Generation != o.Generation || len(before.Labels) != len(o.Labels) {
+	switch {
+	case before.Generation != o.Generation, !maps.Equal(before.Labels, o.Labels):
 		return true
+	case o.Generation != 0:
+		return false
+	case before.Spec.Pod != "" && o.Spec.Pod != "":
+		return before.Spec.Pod != o.Spec.Pod
 	}
-	for name, value := range o.Labels {
-		if was, ok := before.Labels[name]; !ok || was != value {
-			return true
-		}
-	}
-	return false
+	return before.ResourceVersion != o.ResourceVersion
 }
 
 // deleted takes in that an object is gone.

@@ -45,7 +45,12 @@ type view struct {
 func newView(o Options, s scope, wants []want, happen func(*view, []seen), change func()) *view {
 	v := &view{scope: s, o: o, judge: newJudge(wants), happen: happen, change: change}
 	for _, w := range wants {
-		v.states = v.states || w.event == agentv1.ObjectEvent_OBJECT_EVENT_ROLLED_OUT || w.event == agentv1.ObjectEvent_OBJECT_EVENT_CONDITION
+		switch w.event { //nolint:exhaustive // the others are known by metadata
+		case agentv1.ObjectEvent_OBJECT_EVENT_ROLLED_OUT, agentv1.ObjectEvent_OBJECT_EVENT_CONDITION:
+			v.states = true
+		case agentv1.ObjectEvent_OBJECT_EVENT_UPDATED:
+			v.states = v.states || s.resource == "pods" // see kube.ObjectSpec.Pod
+		}
 	}
 	return v
 }

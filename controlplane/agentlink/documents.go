@@ -101,6 +101,9 @@ func (c *catalogService) states(ctx context.Context, all []origin.State) []*agen
 			Ref: refOf(s.Ref), Uid: s.UID, Generation: s.Generation, Digest: digest, Reason: string(s.Reason), Message: s.Message, Owner: s.Owner,
 			Revision: int32(s.Revision), Last: lastOf(s.Last, pages), //nolint:gosec // G115: a few thousand
 		}
+		for _, is := range s.Conditions {
+			out[i].Conditions = append(out[i].Conditions, &agentv1.DocumentCondition{Type: is.Type, Holds: is.Holds, Reason: is.Reason, Message: is.Message})
+		}
 	}
 	return out
 }

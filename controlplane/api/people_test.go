@@ -167,6 +167,20 @@ func TestAPI_People(t *testing.T) {
 	}
 }
 
+// TestAPI_SetOwner_Kinds: whatever a team can own can be handed to another.
+func TestAPI_SetOwner_Kinds(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	for _, kind := range tenant.Kinds() {
+		if _, err := b.people.SetOwner(t.Context(), &apiv1.SetOwnerRequest{Kind: kind, Name: "checkout", Version: "1", Team: "web"}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	if len(b.world.done) != len(tenant.Kinds()) {
+		t.Errorf("done %q", b.world.done)
+	}
+}
+
 // TestAPI_CallsQuota refuses what is beyond the quota of a minute, with a message that says until when.
 func TestAPI_CallsQuota(t *testing.T) {
 	t.Parallel()

@@ -113,6 +113,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, step := range []func(context.Context) error{
 		p.telemetry,  // log, metrics, traces
 		p.folder,     // the data folder, for this process alone
+		p.diagnose,   // what lets the operator look into the process
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.executions, // dispatch, catalog, webhooks, mirror

@@ -69,7 +69,12 @@ func tested(t *testing.T, p *program, c clients, releases apiv1connect.ReleaseSe
 		t.Fatal(err)
 	}
 	a := p.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
-	s := a.connect(t)
+	release(t, a.connect(t), a, c, releases)
+}
+
+// release makes a release and has its workflow fail against it, by an agent that is there.
+func release(t *testing.T, s session, a *agent, c clients, releases apiv1connect.ReleaseServiceClient) {
+	t.Helper()
 	for _, source := range []string{document, gate} {
 		if _, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source}); err != nil {
 			t.Fatal(err)

@@ -27,9 +27,19 @@ func (p *parts) folder(ctx context.Context) error {
 	if err := keepPrivate(ctx, dir, p.log); err != nil {
 		return err
 	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return err
+	}
+	p.later("data folder", func(context.Context) error { return lock.Close() })
+	return nil
+}
+
+// lockFolder takes a data folder for this process until the lock is closed.
+func lockFolder(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own folder
 	if err != nil {
-		return fmt.Errorf("lock the data folder: %w; choose another with --data-dir", err)
+		return nil, fmt.Errorf("lock the data folder: %w; choose another with --data-dir", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -37,10 +47,9 @@ func (p *parts) folder(ctx context.Context) error {
 		} else {
 			err = fmt.Errorf("lock the data folder %s: %w", dir, err)
 		}
-		return errors.Join(err, lock.Close())
+		return nil, errors.Join(err, lock.Close())
 	}
-	p.later("data folder", func(context.Context) error { return lock.Close() })
-	return nil
+	return lock, nil
 }
 
 // keepPrivate closes a folder that others may enter. A folder of another user, such as a volume that was mounted with the rights of

@@ -22,7 +22,9 @@ import (
 func operate(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	err := app.Operate(t.Context(), append(args, "--data-dir", dir), func(string) (string, bool) { return "", false }, &out, &errs)
+	err := app.Operate(t.Context(), app.Operation{
+		Args: append(args, "--data-dir", dir), Env: func(string) (string, bool) { return "", false }, Version: "v1", Out: &out, Err: &errs,
+	})
 	return out.String(), err
 }
 
@@ -147,5 +149,37 @@ func unpacked(t *testing.T, file string) map[string]string {
 			t.Fatal(err)
 		}
 		out[h.Name] = string(text)
+	}
+}
+
+// TestOperate_Debug looks into a control plane that runs. No secret of its settings is shown.
+func TestOperate_Debug(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir)
+	text := must(t, dir, "debug", "profile", "goroutine", "--out", "-")
+	if !strings.HasPrefix(text, "\x1f\x8b") {
+		t.Errorf("no profile: %.100q", text)
+	}
+	file := filepath.Join(t.TempDir(), "debug.zip")
+	must(t, dir, "debug", "bundle", "--out", file, "--seconds", "1")
+	if _, err := operate(t, dir, "debug", "bundle", "--out", file, "--seconds", "1"); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a file that exists is not spared: %v", err)
+	}
+	for why, args := range map[string][]string{
+		"an unknown kind":   {"profile", "money", "--out", "-"},
+		"no time":           {"profile", "cpu", "--out", "-", "--seconds", "0"},
+		"nowhere to put it": {"bundle"},
+	} {
+		if out, err := operate(t, dir, append([]string{"debug"}, args...)...); err == nil {
+			t.Errorf("%s: %.100q", why, out)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none.zip")
+	if _, err := operate(t, t.TempDir(), "debug", "bundle", "--out", none); err == nil || !strings.Contains(err.Error(), "no control plane runs over this data folder") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(none); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of a failure something stays: %v", err)
 	}
 }

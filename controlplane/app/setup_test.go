@@ -128,13 +128,14 @@ type agent struct {
 	gateway agentv1.AgentGatewayClient
 }
 
-func (p *program) dial(t *testing.T, ca string) *grpc.ClientConn {
+func (p *program) dial(t *testing.T, ca string, options ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(ca)) {
 		t.Fatal("no authority to trust")
 	}
-	conn, err := grpc.NewClient(p.agents, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	conn, err := grpc.NewClient(p.agents, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,13 +144,13 @@ func (p *program) dial(t *testing.T, ca string) *grpc.ClientConn {
 }
 
 // enrol spends a bootstrap token as an agent does.
-func (p *program) enrol(t *testing.T, ca, token string) *agent {
+func (p *program) enrol(t *testing.T, ca, token string, options ...grpc.DialOption) *agent {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := p.dial(t, ca)
+	conn := p.dial(t, ca, options...)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	res, err := agentv1.NewAgentIdentityClient(conn).Enrol(ctx, &agentv1.EnrolRequest{

@@ -20,6 +20,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/intake"
 )
 
+// blobFolder is that of files in the data folder.
+const blobFolder = "blobs"
+
 // hints is a bus, in this process or over Redis.
 type hints interface {
 	Publish(ctx context.Context, topic string)
@@ -72,7 +75,7 @@ func (p *parts) surrounds(ctx context.Context) error {
 
 func openBlobs(ctx context.Context, c config.Config) (blobs, error) {
 	if c.S3.Endpoint == "" {
-		return blob.NewDir(filepath.Join(c.DataDir, "blobs")) //nolint:wrapcheck // the caller says what for
+		return blob.NewDir(filepath.Join(c.DataDir, blobFolder)) //nolint:wrapcheck // the caller says what for
 	}
 	return blob.NewS3(ctx, blob.S3Options{ //nolint:wrapcheck // the caller says what for
 		Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey,

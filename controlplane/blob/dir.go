@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 
 	"github.com/google/uuid"
 )
 
-// uploads is where files grow before they get their name.
-const uploads = ".uploads"
+// Uploads is where files grow before they get their name.
+const Uploads = ".uploads"
 
 // Dir keeps blobs as files below a directory and never follows a link out of it.
 type Dir struct{ root *os.Root }
@@ -27,7 +28,7 @@ func NewDir(dir string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blob directory: %w", err)
 	}
-	if err := errors.Join(root.RemoveAll(uploads), root.Mkdir(uploads, 0o700)); err != nil {
+	if err := errors.Join(root.RemoveAll(Uploads), root.Mkdir(Uploads, 0o700)); err != nil {
 		return nil, errors.Join(explain(err, "clear blob uploads"), root.Close())
 	}
 	return &Dir{root: root}, nil
@@ -53,6 +54,30 @@ func (d *Dir) DeleteAll(_ context.Context, folder string) error {
 	return nil
 }
 
+// All are the keys of all blobs.
+func (d *Dir) All(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := fs.WalkDir(d.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist) && name != ".":
+				return nil // deleted since its folder was read
+			case err != nil:
+				return err
+			case e.IsDir() && name == Uploads:
+				return fs.SkipDir
+			case !e.Type().IsRegular():
+				return ctx.Err()
+			case !yield(name, nil):
+				return fs.SkipAll
+			}
+			return ctx.Err()
+		})
+		if err != nil {
+			yield("", fmt.Errorf("list the blobs: %w", err))
+		}
+	}
+}
+
 // Close releases the directory.
 func (d *Dir) Close() error { return d.root.Close() }
 
@@ -62,7 +87,7 @@ func (d *Dir) Put(ctx context.Context, key string, r io.Reader, size int64, _ st
 	if err := admit(ctx, key); err != nil {
 		return err
 	}
-	temp := path.Join(uploads, uuid.NewString())
+	temp := path.Join(Uploads, uuid.NewString())
 	err := d.write(temp, r, size)
 	if err == nil {
 		err = d.publish(temp, key)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -108,4 +110,22 @@ func (s *S3) DeleteAll(ctx context.Context, folder string) error {
 		}
 	}
 	return nil
+}
+
+// All are the keys of all blobs. Whatever else is in the bucket is none.
+func (s *S3) All(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // the listing goes on until then
+		for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: "org/", Recursive: true}) {
+			switch {
+			case object.Err != nil:
+				yield("", fmt.Errorf("list the blobs: %w", object.Err))
+				return
+			case strings.HasSuffix(object.Key, "/"): // what some tools make in place of a folder
+			case !yield(object.Key, nil):
+				return
+			}
+		}
+	}
 }

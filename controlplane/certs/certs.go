@@ -29,6 +29,9 @@ const (
 	slack = time.Hour
 )
 
+// FileNames are the files of an authority in its directory.
+func FileNames() []string { return []string{keyFile, certFile} }
+
 // Authority signs the certificate of the agents' port. Agents trust it and nothing else.
 type Authority struct {
 	cert  *x509.Certificate

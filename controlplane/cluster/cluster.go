@@ -54,8 +54,9 @@ type Catalog struct {
 
 // Load is how much a cluster has to do.
 type Load struct {
-	Away   bool // its agent is not connected
-	Active int  // attempts that have not ended
+	Away    bool // its agent is not connected
+	Drained bool // nothing begins there
+	Active  int  // attempts that have not ended
 }
 
 // Environment is a named place to test: a namespace of a cluster.

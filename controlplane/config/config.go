@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,9 @@ type Config struct {
 	LogLevel      string
 	LogFormat     string
 	Drain         time.Duration // at a stop, how long agents have to move to another replica
+
+	// Shown are the values of all flags by name, for who looks for a fault. Of what holds secrets it says only that it is set.
+	Shown map[string]string
 }
 
 // S3 is an object store. Keys may be empty where the environment of a cloud provides them.
@@ -118,7 +122,24 @@ func Parse(args []string, env func(string) (string, bool), version string, out i
 		faults = append(faults, fmt.Errorf("unexpected argument %q: everything is a flag", flags.Arg(0)))
 	}
 	c.complete()
+	c.Shown = shown(flags)
 	return c, errors.Join(append(faults, c.check()...)...)
+}
+
+// shown writes the values of flags. Addresses may hold passwords.
+func shown(flags *pflag.FlagSet) map[string]string {
+	secret := []string{
+		"admin-password", "database", "database-system", "redis", "s3-access-key", "s3-secret-key", "smtp-user", "smtp-password", "encryption-keys", "outbound-proxy",
+	}
+	out := map[string]string{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if value != "" && slices.Contains(secret, f.Name) {
+			value = "(set)"
+		}
+		out[f.Name] = value
+	})
+	return out
 }
 
 // Flags returns a configuration and the flags that fill it, for commands beside the server's. Once they are parsed, call Finish.
@@ -136,7 +157,7 @@ func (c *Config) Finish(flags *pflag.FlagSet, env func(string) (string, bool)) e
 
 func usage(flags *pflag.FlagSet, out io.Writer) {
 	_, _ = fmt.Fprint(out, "seatrial-controlplane runs tests on Kubernetes clusters: pages, API and the agents' port.\n\n",
-		"It works without any flag. Commands for its operator: org, member, rotate-keys; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
+		"It works without any flag. Commands for its operator: org, member, rotate-keys, backup, restore, debug; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
 }
 
 // fromEnvironment sets the flags that were not given from the environment.

@@ -135,3 +135,21 @@ func TestParse_HelpAndVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestShown: what is shown to who looks for a fault holds no secret, and every other value.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	secrets := []string{"--database", "postgres://u:hidden@db.example.test/x", "--redis", "redis://:hidden@r.example.test", "--smtp-password", "hidden", "--smtp-user", "hidden", "--admin-password", "hidden-and-long", "--s3-access-key", "hidden", "--s3-secret-key", "hidden"}
+	c, err := config.Parse(append(secrets, "--log-format", "json"), func(string) (string, bool) { return "", false }, "v1", io.Discard)
+	if err != nil && c.Shown == nil {
+		t.Fatal(err)
+	}
+	for name, value := range c.Shown {
+		if strings.Contains(value, "hidden") {
+			t.Errorf("--%s shows %q", name, value)
+		}
+	}
+	if c.Shown["log-format"] != "json" || c.Shown["database"] != "(set)" || c.Shown["outbound-proxy"] != "" {
+		t.Errorf("shown %v", c.Shown)
+	}
+}

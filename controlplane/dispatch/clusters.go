@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -21,6 +23,9 @@ type Clusters interface {
 // DrainCluster lets nothing begin in a cluster any more. What is under way there goes on to its end; what comes waits, and so does what is
 // tried anew.
 func (d *Dispatcher) DrainCluster(ctx context.Context, name, reason string) (cluster.Cluster, error) {
+	if len(reason) > maxReason { // it is shown with all that waits
+		return cluster.Cluster{}, fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason).WithField("reason")
+	}
 	return d.changed(ctx, "drain", func() (cluster.Cluster, error) { return d.store.DrainCluster(ctx, name, reason) })
 }
 
@@ -46,5 +51,6 @@ func (d *Dispatcher) changed(ctx context.Context, what string, change func() (cl
 		return cluster.Cluster{}, fmt.Errorf("%s the cluster: %w", what, err)
 	}
 	d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c.ID))
+	d.bus.Publish(ctx, execution.ChangesTopic(viewer.Organization))
 	return c, nil
 }

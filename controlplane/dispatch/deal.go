@@ -41,9 +41,15 @@ func (d *Dispatcher) deal(ctx context.Context, doc *workflow.Document, req execu
 		return nil, fmt.Errorf("load how much clusters have to do: %w", err)
 	}
 	out.loads, out.dealt = loads, map[string]int{}
-	here := slices.DeleteFunc(slices.Clone(places), func(p cluster.Environment) bool { return loads[p.ClusterID].Away })
-	if len(here) > 0 {
-		out.places = here
+	for _, idle := range []func(cluster.Load) bool{
+		func(l cluster.Load) bool { return l.Drained || l.Away },
+		func(l cluster.Load) bool { return l.Drained }, // an agent comes back by itself, a drained cluster when somebody says so
+	} {
+		here := slices.DeleteFunc(slices.Clone(places), func(p cluster.Environment) bool { return idle(loads[p.ClusterID]) })
+		if len(here) > 0 {
+			out.places = here
+			break
+		}
 	}
 	return out, nil
 }
@@ -62,7 +68,7 @@ func (d *dealing) names() []string {
 }
 
 // place returns where a run of an environment takes place. Where any will do, it is the one whose cluster has the least to do, with
-// what was dealt out before; the first of several, and one whose agent is away only when all are.
+// what was dealt out before; the first of several. One whose agent is away, or that is drained, is it only when all are.
 func (d *dealing) place(name string) cluster.Environment {
 	if d.loads == nil {
 		return d.places[slices.IndexFunc(d.places, func(p cluster.Environment) bool { return p.Name == name })]

@@ -308,6 +308,8 @@ func TestDispatcher_Start_Any(t *testing.T) {
 		"Busy":    {"one is busy", map[cluster.ID]cluster.Load{staging: {Active: 3}, canary: {}}, nil, "canary canary canary staging"},
 		"Away":    {"an agent that is away does nothing", map[cluster.ID]cluster.Load{staging: {Away: true}, canary: {Active: 9}}, nil, "canary canary canary canary"},
 		"AllAway": {"it waits somewhere", map[cluster.ID]cluster.Load{staging: {Away: true}, canary: {Away: true, Active: 9}}, nil, "staging staging staging staging"},
+		"Drained": {"nothing begins in a drained cluster, however little it has to do", map[cluster.ID]cluster.Load{staging: {Drained: true}, canary: {Active: 9}}, nil, "canary canary canary canary"},
+		"Neither": {"an agent comes back by itself", map[cluster.ID]cluster.Load{staging: {Drained: true}, canary: {Away: true, Active: 9}}, nil, "canary canary canary canary"},
 		"Asked":   {"who runs it decides", map[cluster.ID]cluster.Load{staging: {}, canary: {}}, []string{"canary"}, "canary canary canary canary"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package execution_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,50 @@ func FuzzStreamIndex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream string) {
 		if i, ok := execution.StreamIndex(stream); ok && execution.Stream(i) != stream {
 			t.Errorf("%q and %q are one stream", stream, execution.Stream(i))
+		}
+	})
+}
+
+// TestWorst_Property proves what holds of every execution: the order of its runs makes no difference, it is live as long as one of them
+// is, and its end is that of one of them.
+func TestWorst_Property(t *testing.T) {
+	t.Parallel()
+	status := rapid.SampledFrom(execution.Statuses())
+	rapid.Check(t, func(t *rapid.T) {
+		runs := rapid.SliceOfN(status, 1, 6).Draw(t, "runs")
+		got := execution.Worst(runs)
+		if other := execution.Worst(rapid.Permutation(runs).Draw(t, "in another order")); other != got && (got.Terminal() || other.Terminal()) {
+			t.Fatalf("%s in one order, %s in another", got, other)
+		}
+		live := slices.ContainsFunc(runs, func(s execution.Status) bool { return !s.Terminal() })
+		if got.Terminal() == live {
+			t.Fatalf("%v make %s", runs, got)
+		}
+		if !live && !slices.Contains(runs, got) {
+			t.Fatalf("%v make %s, which is the end of none", runs, got)
+		}
+	})
+}
+
+// TestProperty_Execution proves that an execution ends once, however reports of its runs come in: the statuses of runs move by Next, and that
+// of the execution follows.
+func TestProperty_Execution(t *testing.T) {
+	t.Parallel()
+	status := rapid.SampledFrom(execution.Statuses())
+	rapid.Check(t, func(t *rapid.T) {
+		runs := make([]execution.Status, rapid.IntRange(1, 4).Draw(t, "runs"))
+		for i := range runs {
+			runs[i] = execution.Queued
+		}
+		whole := execution.Queued
+		for range rapid.IntRange(0, 30).Draw(t, "reports") {
+			i := rapid.IntRange(0, len(runs)-1).Draw(t, "run")
+			runs[i] = execution.Next(runs[i], status.Draw(t, "report"))
+			before := whole
+			whole = execution.Next(whole, execution.Worst(runs))
+			if before.Terminal() && whole != before {
+				t.Fatalf("it ended as %s and became %s", before, whole)
+			}
 		}
 	})
 }

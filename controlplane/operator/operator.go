@@ -1,5 +1,5 @@
-// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords and encryption keys. It
-// works on the database itself, beside control planes that run, and each change is on record.
+// Package operator is what the operator of an instance does on its machine: organizations, forgotten passwords, encryption keys, backups and
+// profiles. It works on the database itself, beside control planes that run, and each change is on record.
 package operator
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/backup"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
@@ -30,6 +31,8 @@ type Store interface {
 	ExportOrganization(ctx context.Context, of tenant.ID, take func(table string, row json.RawMessage) error) error
 	DeleteOrganization(ctx context.Context, of tenant.ID, removed func(table string, rows int64)) error
 	RenewSettings(ctx context.Context) (int, error)
+	// StoredFiles calls take with the key of each file that there is a record of, and how many bytes it is stored as.
+	StoredFiles(ctx context.Context, take func(key string, bytes int64) error) error
 }
 
 // Blobs is the files of the instance.
@@ -59,13 +62,20 @@ type Instance struct {
 	Blobs    Blobs
 	Accounts Accounts
 	Keys     Keys
+	Backup   backup.Instance
 	Close    func() error
 }
 
-// Options are what the commands need of the program. Open opens the instance once flags and environment are read.
+// Options are what the commands need of the program. Its functions are called once the flags are read.
 type Options struct {
-	Flags    *pflag.FlagSet // of the control plane, for all commands
-	Open     func(ctx context.Context) (Instance, error)
+	Flags *pflag.FlagSet // of the control plane, for all commands
+	Open  func(ctx context.Context) (Instance, error)
+	// Socket is where the replica that runs over the data folder lets its operator look into it.
+	Socket func() (string, error)
+	// Box opens what was sealed with the encryption keys of the instance. It makes no key.
+	Box func() (backup.Box, error)
+	// Empty takes the place where an instance is to be restored, for this process alone until done is called.
+	Empty    func(ctx context.Context) (target backup.Instance, done func() error, err error)
 	Out, Err io.Writer
 	Log      *slog.Logger
 }
@@ -77,6 +87,15 @@ type commands struct {
 
 // Run runs a command line, without the program's name.
 func Run(ctx context.Context, args []string, o Options) error {
+	root := Tree(o) //nolint:contextcheck // cobra carries the context in the command
+	root.SetArgs(args)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	return root.ExecuteContext(ctx) //nolint:wrapcheck // it speaks for itself
+}
+
+// Tree returns all commands. To list them nothing but the flags is needed.
+func Tree(o Options) *cobra.Command {
 	c := &commands{Options: o}
 	root := &cobra.Command{
 		Use: "seatrial-controlplane", SilenceUsage: true, SilenceErrors: true,
@@ -85,15 +104,12 @@ func Run(ctx context.Context, args []string, o Options) error {
 			"run, and each change is on record.",
 	}
 	root.PersistentFlags().AddFlagSet(o.Flags)
-	root.SetArgs(args)
-	root.SetOut(o.Out)
-	root.SetErr(o.Err)
 	organizations := &cobra.Command{Use: "org", Short: "Create, suspend, export and delete organizations"}
-	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove()) //nolint:contextcheck // cobra carries the context in the command
+	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove())
 	members := &cobra.Command{Use: "member", Short: "Help members who cannot sign in"}
-	members.AddCommand(c.resetPassword())                   //nolint:contextcheck // cobra carries the context in the command
-	root.AddCommand(organizations, members, c.rotateKeys()) //nolint:contextcheck // cobra carries the context in the command
-	return root.ExecuteContext(ctx)                         //nolint:wrapcheck // it speaks for itself
+	members.AddCommand(c.resetPassword())
+	root.AddCommand(organizations, members, c.rotateKeys(), c.backup(), c.restore(), c.debug())
+	return root
 }
 
 // do opens the instance, runs an action that goes on record under a name, and closes it.

@@ -40,6 +40,17 @@ type State struct {
 	Owner      string // who has the name, when it is somebody else
 	Revision   int
 	Last       *execution.Execution // of a workflow the execution that was started last, of a TestExecution the one that it is
+	Conditions []Condition          // what else is known, beside whether the catalog has it
+}
+
+// ConditionWatching is the type of the condition of a trigger that says whether agents look at what it is for.
+const ConditionWatching = "Watching"
+
+// Condition is an entry of the conditions in the status of an object. Type and Reason are one word each.
+type Condition struct {
+	Type, Reason string
+	Holds        bool
+	Message      string
 }
 
 // Terminal reports whether nothing will be said of the object any more.

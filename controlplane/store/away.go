@@ -61,7 +61,7 @@ func (s *Store) Loads(ctx context.Context, clusters []record.ID) (map[record.ID]
 	}
 	loads := make(map[record.ID]record.Load, len(known))
 	for id, c := range known {
-		loads[id] = record.Load{Away: !c.Connected}
+		loads[id] = record.Load{Away: !c.Connected, Drained: c.Drained.On()}
 	}
 	var counts []struct {
 		ClusterID uuid.UUID `json:"cluster_id"`

@@ -36,9 +36,13 @@ func (s *Store) DocumentStates(ctx context.Context, of uuid.UUID, since time.Tim
 	if err != nil {
 		return out, err
 	}
+	watched, err := s.watchingOf(ctx, claims)
+	if err != nil {
+		return out, err
+	}
 	claims = slices.DeleteFunc(claims, func(c origin.Claim) bool {
 		row := last[c.ID]
-		return !since.IsZero() && !c.UpdatedAt.After(since) && (row == nil || !row.UpdatedAt.After(since))
+		return !since.IsZero() && !c.UpdatedAt.After(since) && (row == nil || !row.UpdatedAt.After(since)) && !watched[c.ID].since.After(since)
 	})
 	owners, err := s.ownersOf(ctx, slices.DeleteFunc(slices.Clone(claims), func(c origin.Claim) bool { return c.Owns }))
 	if err != nil {
@@ -52,6 +56,9 @@ func (s *Store) DocumentStates(ctx context.Context, of uuid.UUID, since time.Tim
 		if row := last[c.ID]; row != nil {
 			e := executionRecord(row, nil)
 			state.Last = &e
+		}
+		if is := watched[c.ID].is; is != nil {
+			state.Conditions = append(state.Conditions, *is)
 		}
 		out.States = append(out.States, state)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -15,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 )
 
@@ -41,25 +43,42 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 		now := s.now()
 		due := agentcommand.And(agentcommand.ClusterID(v.Cluster), agentcommand.Or(
 			waiting(now.Add(-resend)), agentcommand.And(agentcommand.State(sent), agentcommand.SentEpochLT(epoch))))
-		rows, err := s.due(ctx, tx, maxSmall, due, agentcommand.KindNEQ(string(record.Start)))
+		rows, err := s.due(ctx, tx, maxSmall, due, agentcommand.KindNEQ(string(record.Start)), agentcommand.Turn(0)) // they take no turns
 		if err != nil {
 			return err
 		}
-		room, err := s.room(ctx, tx, mine, limit)
+		starts, err := s.dueStarts(ctx, tx, mine, due, limit)
 		if err != nil {
 			return err
 		}
-		if room > 0 {
-			starts, err := s.due(ctx, tx, room, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()), ofActive())
-			if err != nil {
-				return err
-			}
-			rows = append(rows, starts...)
-		}
+		rows = append(rows, starts...)
 		out, err = markSent(ctx, tx, rows, epoch, now, now.Add(expiry))
 		return err
 	})
 	return out, err
+}
+
+// dueStarts returns the start commands that an agent is to have now: those that it may have already, which hold their place, and as many
+// more as may begin.
+func (s *Store) dueStarts(ctx context.Context, tx *db.Tx, c *db.Cluster, due predicate.AgentCommand, limit int) (starts []*db.AgentCommand, err error) {
+	if limit == 0 {
+		return nil, nil
+	}
+	may := agentcommand.And(due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()), ofActive())
+	if starts, err = s.due(ctx, tx, limit, may, agentcommand.State(sent), ofLive()); err != nil {
+		return nil, err
+	}
+	room, err := s.room(ctx, tx, c, limit-len(starts))
+	if err != nil || room == 0 {
+		return starts, err
+	}
+	more, err := s.due(ctx, tx, room, may, agentcommand.State(queued))
+	return append(starts, more...), err
+}
+
+// ofLive selects commands whose attempt has not ended: a start whose answer was lost must not begin again what is over.
+func ofLive() predicate.AgentCommand {
+	return agentcommand.HasAttemptWith(attempt.StatusIn(live()...))
 }
 
 // cancelled selects commands whose attempt is to be cancelled. Its start is not sent again: that could create the Job after the agent
@@ -78,17 +97,25 @@ func waiting(sentBefore time.Time) predicate.AgentCommand {
 	return agentcommand.Or(agentcommand.State(queued), agentcommand.And(agentcommand.State(sent), agentcommand.SentAtLTE(sentBefore)))
 }
 
-// WaitingCommands returns the clusters that have something to send.
+// WaitingCommands returns the clusters that have something to send. Each is asked for one command that fits: there may be a hundred
+// thousand that wait.
 func (s *Store) WaitingCommands(ctx context.Context, ids []record.ID, resend time.Duration) ([]record.ID, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
+	start, unanswered := agentcommand.Kind(string(record.Start)), agentcommand.And(agentcommand.State(sent), agentcommand.SentAtLTE(s.now().Add(-resend)))
+	may := agentcommand.Not(cancelled())
 	var out []record.ID
-	err := s.db.Read().AgentCommand.Query().
-		Where(agentcommand.ClusterIDIn(ids...), waiting(s.now().Add(-resend)),
-			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.And(agentcommand.Not(cancelled()), ofActive()))).
-		Unique(true).Select(agentcommand.FieldClusterID).Scan(tenant.System(ctx), &out)
-	return out, database.Fault(err)
+	for part := range slices.Chunk(ids, batch) {
+		some, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(part...), cluster.Or(
+			withCommand(agentcommand.State(queued), agentcommand.Turn(0), agentcommand.KindNEQ(string(record.Start))),
+			withCommand(unanswered, agentcommand.Turn(0), agentcommand.KindNEQ(string(record.Start))),
+			cluster.And(cluster.HasOrganizationWith(organization.State(string(tenant.Active))), cluster.Or(
+				cluster.And(cluster.DrainedAtIsNil(), withCommand(inQueue(), may)),
+				withCommand(unanswered, start, may, ofLive()))))).IDs(tenant.System(ctx))
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		out = append(out, some...)
+	}
+	return out, nil
 }
 
 // due skips rows that another replica is taking at this moment.

@@ -54,7 +54,7 @@ func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
 	out := record.Step{
 		Index: row.Index, Name: row.Name, Status: record.Status(row.Status), ExitCode: row.ExitCode, Reason: row.Reason, Allowed: row.Allowed,
 		StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt),
-		Log:   record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
+		Log:   record.Log{Complete: row.Status == string(record.Skipped) && row.Reason != unheard}, // it never wrote any
 		Usage: usageRecord(row.Usage),
 	}
 	if stream != nil {

@@ -10,11 +10,13 @@ import (
 
 	entsql "entgo.io/ent/dialect/sql"
 	entschema "entgo.io/ent/dialect/sql/schema"
+	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/migrate"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -203,5 +205,30 @@ func (s *Store) batches(ctx context.Context, statement string, of tenant.ID, don
 			return err
 		}
 		done(n)
+	}
+}
+
+// StoredFiles calls take with the key of each file that there is a record of, and how many bytes it is stored as.
+func (s *Store) StoredFiles(ctx context.Context, take func(key string, bytes int64) error) error {
+	ctx = tenant.System(ctx)
+	for after := uuid.Nil; ; {
+		rows, err := s.db.Read().File.Query().Where(file.IDGT(after)).Order(file.ByID()).Limit(estateBatch).
+			Select(file.FieldBlob, file.FieldSize, file.FieldEncoding, file.FieldStoredSize).All(ctx)
+		if err != nil {
+			return database.Fault(err)
+		}
+		for _, row := range rows {
+			after = row.ID
+			size := row.Size
+			if row.Encoding != "" {
+				size = row.StoredSize
+			}
+			if err := take(row.Blob, size); err != nil {
+				return err
+			}
+		}
+		if len(rows) < estateBatch {
+			return nil
+		}
 	}
 }

@@ -13,10 +13,12 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -74,6 +76,18 @@ func owned(ctx context.Context, tx *db.Tx, of tenant.Thing) (owner *uuid.UUID, h
 		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
 	case tenant.Trigger:
 		row, err := tx.Trigger.Query().Where(trigger.Name(of.Name), trigger.Workflow(""), trigger.RemovedAtIsNil()).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Webhook:
+		row, err := tx.Webhook.Query().Where(webhook.Name(of.Name), webhook.RemovedAtIsNil()).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Receiver:
+		row, err := tx.Receiver.Query().Where(receiver.Name(of.Name), receiver.RemovedAtIsNil()).Only(ctx)
 		if err != nil {
 			return nil, nil, err
 		}

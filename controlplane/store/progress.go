@@ -35,13 +35,17 @@ func (s *Store) endAttempts(ctx context.Context, tx *db.Tx, ids []uuid.UUID, e e
 	if err := endServices(ctx, tx, ids); err != nil {
 		return err
 	}
-	return s.endSteps(ctx, tx, ids, e.status)
+	return s.endSteps(ctx, tx, ids, e.status, false)
 }
 
+// unheard is the reason of a step that may have run: its attempt ended before anything was heard of it, and whoever ended it does not know.
+const unheard = "nothing was heard of the step before the attempt ended"
+
 // endSteps ends the steps that terminal attempts left open: those that never began are skipped, those under way end as the
-// attempt did, or as errored when it cannot be told how they went.
+// attempt did, or as errored when it cannot be told how they went. Unless the runner itself has told the end, a step of which nothing was
+// heard may have run: its reason says so.
 // Nobody waits for what they have asked for.
-func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how record.Status) error {
+func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how record.Status, told bool) error {
 	underWay := record.Errored
 	if how == record.Cancelled || how == record.TimedOut {
 		underWay = how
@@ -57,6 +61,12 @@ func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how re
 		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusIn(string(record.Running), string(record.Paused))).
 			SetStatus(string(underWay)).SetFinishedAt(s.now()).Exec(ctx); err != nil {
 			return err
+		}
+		if !told {
+			if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusNotIn(terminal()...), step.HasAttemptWith(attempt.AssignedAtNotNil())).
+				SetReason(unheard).Exec(ctx); err != nil {
+				return err
+			}
 		}
 		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusNotIn(terminal()...)).
 			SetStatus(string(record.Skipped)).Exec(ctx); err != nil {
@@ -85,6 +95,7 @@ type consequences struct {
 	calls        bool         // steps have calls to begin or to tell of
 	judge        bool         // it is evidence for releases, and says something new
 	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
+	ended        []cluster.ID // where runs have ended, whose places others may wait for
 }
 
 // derive brings the runs of an execution, and the execution, to what their attempts say, and lets the end of a run have its
@@ -110,7 +121,7 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 			return after, err
 		}
 	}
-	after.wake, after.groups = wake, freed(head, runs, states)
+	after.wake, after.groups, after.ended = wake, freed(head, runs, states), ended(runs, states)
 	if moved(runs, states) {
 		if after.judge, err = s.newEvidence(ctx, tx, head, states); err != nil {
 			return after, err
@@ -181,6 +192,10 @@ func (s *Store) admitAfter(ctx context.Context, after consequences) record.Effec
 		admitted, err := s.admitGroups(ctx, after.organization, after.groups)
 		effects.Add(admitted)
 		effects.Undecided = err
+	}
+	if len(after.ended) > 0 {
+		wanting, err := s.wanting(insider(ctx, after.organization), after.organization, after.ended)
+		effects.Add(record.Effects{Wake: wanting, Undecided: err})
 	}
 	return effects
 }

@@ -1,12 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/audit"
@@ -17,7 +18,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
-	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/run"
 )
 
@@ -61,30 +62,6 @@ func (s *Store) saveCluster(ctx context.Context, tx *db.Tx, up *db.ClusterUpdate
 	return row, s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 }
 
-// placesIn returns how many more runs may begin in a cluster, at most as many as its agent asks for. The row of a cluster with a limit is
-// locked: two sessions of its agent must not hand out the same place.
-func (s *Store) placesIn(ctx context.Context, tx *db.Tx, c *db.Cluster, limit int) (int, error) {
-	switch {
-	case c.DrainedAt != nil:
-		return 0, nil
-	case c.MaxRuns == 0 || limit == 0:
-		return limit, nil
-	}
-	if _, err := locked(s, tx.Cluster.Query().Where(cluster.ID(c.ID))).Only(ctx); err != nil {
-		return 0, err
-	}
-	taken, err := tx.Run.Query().Where(run.ClusterID(c.ID), run.StatusIn(busy()...)).Count(ctx)
-	if err != nil {
-		return 0, err
-	}
-	// Those on the way: sent, and not yet answered.
-	underway, err := tx.AgentCommand.Query().Where(agentcommand.ClusterID(c.ID), agentcommand.Kind(string(record.Start)), agentcommand.State(sent)).Count(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return max(0, min(limit, c.MaxRuns-taken-underway)), nil
-}
-
 // count adds to clusters how many runs have a place there and how many wait for one.
 func (s *Store) count(ctx context.Context, clusters []record.Cluster) error {
 	ids := make([]uuid.UUID, len(clusters))
@@ -110,8 +87,26 @@ func (s *Store) count(ctx context.Context, clusters []record.Cluster) error {
 				at[n.ClusterID].Busy += n.Count
 			}
 		}
+		if err := s.countOnTheWay(ctx, part, at); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// countOnTheWay counts what was sent to an agent as under way: it may have begun, and has its place.
+func (s *Store) countOnTheWay(ctx context.Context, ids []uuid.UUID, at map[uuid.UUID]*record.Cluster) error {
+	var counts []struct {
+		ClusterID uuid.UUID `json:"cluster_id"`
+		Count     int       `json:"count"`
+	}
+	err := s.db.Read().AgentCommand.Query().Where(agentcommand.ClusterIDIn(ids...), onTheWay()).
+		GroupBy(agentcommand.FieldClusterID).Aggregate(db.Count()).Scan(ctx, &counts)
+	for _, n := range counts {
+		at[n.ClusterID].Busy += n.Count
+		at[n.ClusterID].Queued = max(0, at[n.ClusterID].Queued-n.Count) // the two are not counted at one moment
+	}
+	return database.Fault(err)
 }
 
 // placed is how many of the attempts that somebody looks at are told their place: to count what stands before one that stands far back takes
@@ -137,7 +132,7 @@ func (s *Store) sayQueue(ctx context.Context, runs []*db.Run, byRun map[uuid.UUI
 	if len(waiting) == 0 {
 		return nil
 	}
-	places, err := s.placesOf(ctx, waiting[:min(placed, len(waiting))])
+	places, err := s.placesOf(ctx, waiting)
 	if err != nil {
 		return err
 	}
@@ -145,10 +140,10 @@ func (s *Store) sayQueue(ctx context.Context, runs []*db.Run, byRun map[uuid.UUI
 	if err != nil {
 		return err
 	}
-	for i, a := range waiting {
+	for _, a := range waiting {
 		p, stands := places[a.ID]
 		c, known := clusters[clusterOf[a.ID]]
-		if !known || i < placed && !stands {
+		if !known || !stands {
 			continue // it was sent to its agent, and waits no more
 		}
 		switch words := c.Waits(p); {
@@ -178,48 +173,104 @@ func (s *Store) crowded(ctx context.Context, ids []record.ID) (map[record.ID]rec
 	return known, nil
 }
 
-// placesOf returns where those of the attempts stand that wait in the queues of clusters.
+// placesOf returns where those of the attempts stand that wait in the queues of clusters: the first of them with their numbers.
 func (s *Store) placesOf(ctx context.Context, attempts []*execution.Attempt) (map[execution.AttemptID]record.Place, error) {
-	ids := make([]uuid.UUID, len(attempts))
-	for i, a := range attempts {
-		ids[i] = a.ID
+	stands := map[uuid.UUID]*db.AgentCommand{}
+	for part := range slices.Chunk(attempts, batch) {
+		ids := make([]uuid.UUID, len(part))
+		for i, a := range part {
+			ids[i] = a.ID
+		}
+		rows, err := s.db.Read().AgentCommand.Query().Where(agentcommand.AttemptIDIn(ids...), inQueue()).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		for _, row := range rows {
+			stands[row.AttemptID] = row
+		}
 	}
-	var rows []struct {
-		AttemptID uuid.UUID `json:"attempt_id"`
-		ClusterID uuid.UUID `json:"cluster_id"`
-		Turn      int64     `json:"turn"`
-		ID        uuid.UUID `json:"id"`
-		Number    int       `json:"number"`
-		Waiting   int       `json:"waiting"`
+	if len(stands) == 0 {
+		return nil, nil
 	}
-	err := s.db.Read().AgentCommand.Query().Where(agentcommand.AttemptIDIn(ids...), agentcommand.Kind(string(record.Start)), agentcommand.State(queued)).
-		GroupBy(agentcommand.FieldAttemptID, agentcommand.FieldClusterID, agentcommand.FieldTurn, agentcommand.FieldID).
-		Aggregate(func(sel *entsql.Selector) string {
-			turn, id := sel.C(agentcommand.FieldTurn), sel.C(agentcommand.FieldID)
-			return countWaiting(sel, fmt.Sprintf(" AND o.turn <= %[1]s AND (o.turn < %[1]s OR o.id <= %[2]s)", turn, id), "number")
-		}, func(sel *entsql.Selector) string { return countWaiting(sel, "", "waiting") }).Scan(ctx, &rows)
-	if err != nil {
-		return nil, database.Fault(err)
-	}
-	quota, err := s.Quota(ctx)
+	most, taken, err := s.placesTaken(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var taken int
-	if quota.Runs > 0 && len(rows) > 0 {
-		if taken, err = s.db.Read().Run.Query().Where(run.StatusIn(busy()...)).Count(ctx); err != nil {
-			return nil, database.Fault(err)
+	out := make(map[execution.AttemptID]record.Place, len(stands))
+	var numbered []*db.AgentCommand
+	for _, a := range attempts {
+		row := stands[a.ID]
+		if row == nil {
+			continue
+		}
+		if out[a.ID] = (record.Place{Taken: taken, Quota: most}); len(numbered) < placed {
+			numbered = append(numbered, row)
 		}
 	}
-	out := make(map[execution.AttemptID]record.Place, len(rows))
-	for _, row := range rows {
-		out[row.AttemptID] = record.Place{Number: row.Number, Of: row.Waiting, Taken: int64(taken), Quota: quota.Runs}
-	}
-	return out, nil
+	return out, s.number(ctx, numbered, out)
 }
 
-// countWaiting writes SQL that counts the start commands which wait for the same cluster.
-func countWaiting(sel *entsql.Selector, also, name string) string {
-	return entsql.As(fmt.Sprintf("(SELECT COUNT(*) FROM %s AS o WHERE o.cluster_id = %s AND o.state = '%s' AND o.kind = '%s'%s)",
-		agentcommand.Table, sel.C(agentcommand.FieldClusterID), queued, record.Start, also), name)
+// placesTaken returns how many runs may be under way in the viewer's organization, and how many are; nothing when there is no bound.
+func (s *Store) placesTaken(ctx context.Context) (most, taken int64, err error) {
+	quota, err := s.Quota(ctx)
+	if err != nil || quota.Runs == 0 {
+		return 0, 0, err
+	}
+	busy, err := s.db.Read().Run.Query().Where(run.StatusIn(busy()...)).Count(ctx)
+	if err != nil {
+		return 0, 0, database.Fault(err)
+	}
+	sent, err := s.db.Read().AgentCommand.Query().Where(onTheWay()).Count(ctx)
+	return quota.Runs, int64(busy + sent), database.Fault(err)
+}
+
+// number counts where the commands stand, and how many wait with them. Each counts on from the one before it, so that the queue of a cluster
+// is gone through once.
+func (s *Store) number(ctx context.Context, commands []*db.AgentCommand, into map[execution.AttemptID]record.Place) error {
+	slices.SortFunc(commands, func(a, b *db.AgentCommand) int {
+		return cmp.Or(bytes.Compare(a.ClusterID[:], b.ClusterID[:]), cmp.Compare(a.Turn, b.Turn), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	for from := 0; from < len(commands); {
+		to, before := from, 0
+		for ; to < len(commands) && commands[to].ClusterID == commands[from].ClusterID; to++ {
+			which := []predicate.AgentCommand{upTo(commands[to])}
+			if to > from {
+				which = append(which, after(commands[to-1]))
+			}
+			n, err := s.standing(ctx, commands[to].ClusterID, which...)
+			if err != nil {
+				return err
+			}
+			before += n
+			p := into[commands[to].AttemptID]
+			p.Number = before
+			into[commands[to].AttemptID] = p
+		}
+		rest, err := s.standing(ctx, commands[from].ClusterID, after(commands[to-1]))
+		if err != nil {
+			return err
+		}
+		for ; from < to; from++ {
+			p := into[commands[from].AttemptID]
+			p.Of = before + rest
+			into[commands[from].AttemptID] = p
+		}
+	}
+	return nil
+}
+
+// standing counts what waits in the queue of a cluster.
+func (s *Store) standing(ctx context.Context, c record.ID, which ...predicate.AgentCommand) (int, error) {
+	n, err := s.db.Read().AgentCommand.Query().Where(append(which, agentcommand.ClusterID(c), inQueue())...).Count(ctx)
+	return n, database.Fault(err)
+}
+
+// upTo selects what does not stand behind a command.
+func upTo(c *db.AgentCommand) predicate.AgentCommand {
+	return agentcommand.And(agentcommand.TurnLTE(c.Turn), agentcommand.Or(agentcommand.TurnLT(c.Turn), agentcommand.IDLTE(c.ID)))
+}
+
+// after selects what stands behind a command. It is no negation of upTo, which an index would not help with.
+func after(c *db.AgentCommand) predicate.AgentCommand {
+	return agentcommand.And(agentcommand.TurnGTE(c.Turn), agentcommand.Or(agentcommand.TurnGT(c.Turn), agentcommand.IDGT(c.ID)))
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"time"
 
-	record "github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
-	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/organization"
@@ -81,43 +79,6 @@ func (s *Store) logBytes(ctx context.Context) (int64, error) {
 		return 0, database.Fault(err)
 	}
 	return *sums[0].Sum, nil
-}
-
-// room returns how many more runs may begin in a cluster, at most as many as its agent asks for: less when the cluster or the organization
-// has a limit, none when the cluster is drained.
-func (s *Store) room(ctx context.Context, tx *db.Tx, c *db.Cluster, limit int) (int, error) {
-	limit, err := s.placesIn(ctx, tx, c, limit)
-	if err != nil || limit == 0 {
-		return 0, err
-	}
-	return s.places(ctx, tx, c.OrganizationID, limit)
-}
-
-// places returns how many more runs may begin in the organization of an agent, at most as many as it asks for. The organization's row
-// is locked: two replicas must not hand out the same place.
-func (s *Store) places(ctx context.Context, tx *db.Tx, org tenant.ID, limit int) (int, error) {
-	ctx = insider(ctx, org) // an agent sees its own cluster only
-	row, err := tx.Organization.Query().Where(organization.ID(org)).Only(ctx)
-	if err != nil {
-		return 0, err
-	}
-	most := s.quotaOf(row).Runs
-	if most == 0 {
-		return limit, nil
-	}
-	if _, err := locked(s, tx.Organization.Query().Where(organization.ID(org))).Only(ctx); err != nil {
-		return 0, err
-	}
-	taken, err := tx.Run.Query().Where(run.OrganizationID(org), run.StatusIn(busy()...)).Count(ctx)
-	if err != nil {
-		return 0, err
-	}
-	// Those on the way: sent, and not yet answered.
-	underway, err := tx.AgentCommand.Query().Where(agentcommand.OrganizationID(org), agentcommand.Kind(string(record.Start)), agentcommand.State(sent)).Count(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return int(max(0, min(int64(limit), most-int64(taken)-int64(underway)))), nil
 }
 
 // mayEnroll returns fault.Exhausted when the organization has as many clusters as it may.

@@ -37,6 +37,11 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		if a, err = s.mergeAttempt(ctx, a, status, r); err != nil {
 			return err
 		}
+		if before.AssignedAt == nil {
+			if err := startProven(ctx, tx, a); err != nil {
+				return err
+			}
+		}
 		found, err := mergeSteps(ctx, tx, a, r.Steps)
 		if err != nil {
 			return err
@@ -45,7 +50,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			return err
 		}
 		if status.Terminal() && !ended {
-			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status); err != nil {
+			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status, r.FromRunner || ofTests(status)); err != nil {
 				return err
 			}
 			if err := s.tryAnew(ctx, tx, a, head); err != nil {
@@ -280,6 +285,18 @@ func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, repo
 		return false, err
 	}
 	return true, judgeExit(ctx, tx, a, row)
+}
+
+// ofTests reports whether an end is one that only a runner can tell, on its connection or in its last words.
+func ofTests(status record.Status) bool {
+	return status == record.Passed || status == record.Failed || status == record.TimedOut || status == record.Skipped
+}
+
+// startProven takes the start command as answered when the attempt is reported before the answer: there is a Job. To send it again would
+// make another one, should somebody have deleted that meanwhile.
+func startProven(ctx context.Context, tx *db.Tx, a *db.Attempt) error {
+	return tx.AgentCommand.Update().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Start)), agentcommand.State(sent)).
+		SetState(done).Exec(ctx)
 }
 
 // queueRelease allows the agent to delete the Job, once.

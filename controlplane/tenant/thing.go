@@ -9,11 +9,13 @@ const (
 	Release     = "release"
 	Schedule    = "schedule"
 	Trigger     = "trigger"
+	Webhook     = "webhook"
+	Receiver    = "receiver"
 )
 
 // Kinds lists the kinds of what a team owns.
 func Kinds() []string {
-	return []string{Workflow, Template, Policy, Environment, Release, Schedule, Trigger}
+	return []string{Workflow, Template, Policy, Environment, Release, Schedule, Trigger, Webhook, Receiver}
 }
 
 // Thing names something that a team owns. Version is a release's, whose name is the application's.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -87,6 +88,7 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 	if err := s.store.KeepWatches(ctx, list); err != nil {
 		return fmt.Errorf("store how watches stand: %w", err)
 	}
+	s.bus.Publish(ctx, execution.ChangesTopic(place.Organization)) // the status of the resources that the triggers are says so
 	return nil
 }
 
@@ -243,7 +245,7 @@ func (s *Service) Watched(ctx context.Context, records []Record) (map[uuid.UUID]
 	}
 	out := map[uuid.UUID][]Watched{}
 	for _, r := range records {
-		out[r.ID] = standing(r, clusters, places, known)
+		out[r.ID] = Standing(r, clusters, places, known)
 	}
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -127,8 +128,8 @@ func digestOf(watches []Watch) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// standing says how it stands with a trigger in every cluster that it is for.
-func standing(r Record, clusters []cluster.Cluster, places []cluster.Environment, known []Watched) (out []Watched) {
+// Standing says how it stands with a trigger in every cluster that it is for, nothing for one that is suspended or for something else.
+func Standing(r Record, clusters []cluster.Cluster, places []cluster.Environment, known []Watched) (out []Watched) {
 	k := r.Spec.Kubernetes
 	if k == nil || r.Spec.Suspend {
 		return nil
@@ -172,6 +173,40 @@ func stands(w Watch, c cluster.Cluster, known []Watched) Watched {
 	}
 	return out
 }
+
+// ConditionOf says in one condition how it stands with a trigger, nil for one that nobody has to watch for.
+func ConditionOf(list []Watched) *origin.Condition {
+	if len(list) == 0 {
+		return nil
+	}
+	out := &origin.Condition{Type: origin.ConditionWatching, Holds: true, Reason: origin.ConditionWatching}
+	var said []string
+	for _, w := range list {
+		if w.State == WatchWatching {
+			continue
+		}
+		if out.Holds {
+			out.Holds, out.Reason = false, strings.ToUpper(w.State[:1])+w.State[1:]
+		}
+		said = append(said, strings.TrimPrefix(w.Name+": "+w.Message, ": "))
+	}
+	if out.Holds {
+		out.Message = fmt.Sprintf("Agents of %d clusters look at what it is for.", len(list))
+		if len(list) == 1 {
+			out.Message = "The agent of " + list[0].Name + " looks at what it is for."
+		}
+		return out
+	}
+	more := len(said) - mostSaid
+	out.Message = strings.Join(said[:min(len(said), mostSaid)], " ")
+	if more > 0 {
+		out.Message += fmt.Sprintf(" And %d more clusters.", more)
+	}
+	return out
+}
+
+// mostSaid is of how many clusters a condition tells what is wrong there.
+const mostSaid = 5
 
 // Trouble is the first sentence of what is not as it should be; empty when all is well.
 func Trouble(list []Watched) string {

@@ -8,6 +8,10 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -61,6 +65,16 @@ func Apply(ctx context.Context, db *sql.DB, d Dialect) error {
 		return protect(ctx, db)
 	}
 	return nil
+}
+
+// Latest is the number of the last migration of this version.
+func Latest(d Dialect) (int64, error) {
+	scripts, err := fs.Glob(files, d.Folder()+"/*.sql")
+	if err != nil || len(scripts) == 0 {
+		return 0, fmt.Errorf("migrations of %s: there are none: %w", d, err)
+	}
+	number, _, _ := strings.Cut(path.Base(slices.Max(scripts)), "_")
+	return strconv.ParseInt(number, 10, 64)
 }
 
 // protect puts every table under row level security: also those that a later version adds, and those that have got a reference since. It

@@ -35,7 +35,7 @@ func paths() map[string][]string {
 	attempt := append([]string{"execution"}, execution...)
 	of := append([]string{"attempt"}, attempt...)
 	return map[string][]string{
-		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Snapshot": {}, "Schedule": {}, "Repository": {},
+		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
 		"Receiver": {}, "Trigger": {}, "Reaction": {"trigger"}, "Webhook": {}, "Delivery": {"webhook"},
 		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
 		"ReleaseChange": {"release"}, "Waiver": {"release"}, "ReleaseExecution": {"release"},

@@ -63,6 +63,7 @@ func (Execution) Indexes() []ent.Index {
 		index.Fields("organization_id", "id"),
 		index.Fields("organization_id", "workflow", "id"),
 		index.Fields("organization_id", "commit", "id").Annotations(entsql.IndexWhere(`"commit" <> ''`)),
+		index.Fields("organization_id", "status", "id"), // of the rare ones: looked for one by one, all would be read
 		index.Fields("root_id"),
 	}
 }
@@ -156,6 +157,8 @@ func (Run) Indexes() []ent.Index {
 		// What a cluster is busy with; and of each workflow, how far back the last run of a priority stands.
 		index.Fields("cluster_id", "status"),
 		index.Fields("organization_id", "cluster_id", "workflow", "priority", "turn").Annotations(entsql.IndexWhere("status = 'queued'")),
+		// The last result of each workflow in each environment.
+		index.Fields("organization_id", "workflow", "environment_name", "id").Annotations(entsql.IndexWhere("status IN ('passed', 'failed', 'errored', 'timed_out')")),
 	}
 }
 

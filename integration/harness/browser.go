@@ -10,6 +10,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// HasBrowser reports whether there is Debian's Chromium, for what can do without.
+func HasBrowser() bool {
+	_, err := exec.LookPath("chromium")
+	return err == nil
+}
+
 // Browser returns a tab of Debian's Chromium, closed when the test ends, with what it wrote. Without one the test is skipped and
 // says so.
 func Browser(tb testing.TB) context.Context {

@@ -62,6 +62,31 @@ func PostgresCopy(tb testing.TB, of string) (dsn string) {
 	return database(tb, strings.TrimPrefix(source.Path, "/"))
 }
 
+// PostgresNamed returns the DSN of a database with a name of the given server, which is made when it is not there and never dropped: for
+// data that take long to fill.
+func PostgresNamed(tb testing.TB, name string) (dsn string) {
+	tb.Helper()
+	if os.Getenv("SEATRIAL_TEST_POSTGRES") == "" {
+		tb.Fatal("a database can be kept only by a server that stays: set SEATRIAL_TEST_POSTGRES")
+	}
+	server, err := administered()
+	if err != nil {
+		tb.Fatalf("PostgreSQL: %v", err)
+	}
+	var known bool
+	if err := server.db.QueryRowContext(tb.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&known); err != nil {
+		tb.Fatalf("find the database %s: %v", name, err)
+	}
+	if !known {
+		if _, err := server.db.ExecContext(tb.Context(), "CREATE DATABASE "+name+" OWNER "+owner); err != nil {
+			tb.Fatalf("create the database %s: %v", name, err)
+		}
+	}
+	target := *server.url
+	target.Path, target.User = "/"+name, url.UserPassword(owner, owner)
+	return target.String()
+}
+
 func database(tb testing.TB, template string) (dsn string) {
 	tb.Helper()
 	server, err := administered()

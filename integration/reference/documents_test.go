@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/operator"
 	"github.com/seatrial/seatrial/ui/cli/cmd"
 )
 
@@ -106,7 +107,7 @@ func check(line string) string {
 func checkCommand(tree *cobra.Command, words []string) string {
 	at := tree
 	for i, word := range words {
-		if strings.HasPrefix(word, "-") || strings.ContainsAny(word, "|<") {
+		if strings.HasPrefix(word, "-") || strings.ContainsAny(word, "|<…") {
 			break
 		}
 		next := sub(at, strings.TrimRight(word, ",.:"))
@@ -138,13 +139,10 @@ func sub(parent *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// operating are the commands of the control plane's operator, which have flags of their own.
-func operating() []string { return []string{"org", "member", "rotate-keys"} }
-
 func checkControlPlane(words []string) string {
 	_, set := config.Flags()
-	if len(words) > 0 && slices.Contains(operating(), words[0]) {
-		return ""
+	if len(words) > 0 && !strings.HasPrefix(words[0], "-") {
+		return checkCommand(operator.Tree(operator.Options{Flags: set}), words)
 	}
 	for _, word := range words {
 		if m := longFlag.FindStringSubmatch(word); m != nil && set.Lookup(m[1]) == nil && m[1] != "help" && m[1] != "version" {
@@ -177,6 +175,9 @@ func TestCheck(t *testing.T) {
 		"seatrial cluster drain eu-1 --reason x":     false,
 		"seatrial-controlplane --listen :8080":       false,
 		"seatrial-controlplane --lisen :8080":        true,
+		"seatrial-controlplane org list":             false,
+		"seatrial-controlplane org create acme --of": true,
+		"seatrial-controlplane debug heap":           true,
 		"seatrial get executions -o json":            false,
 		"kubectl get pods --whatever":                false,
 		"seatrial release gate shop 1.42.0 --wait":   false,

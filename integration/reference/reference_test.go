@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/operator"
 	"github.com/seatrial/seatrial/ui/cli/cmd"
 )
 
@@ -132,7 +133,9 @@ func configReference(t *testing.T) string {
 	set.VisitAll(func(f *pflag.Flag) {
 		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s |\n", f.Name, config.EnvName(f.Name), cell(f.Usage), standard(f.DefValue))
 	})
-	b.WriteString("\n## Metrics\n\nOf the control plane at `/metrics` of `--metrics-listen`, and of the agent at that of its health port.\n\n")
+	b.WriteString("\n# Commands of the operator\n\nThey take the flags and variables above as well.\n")
+	commands(&b, operator.Tree(operator.Options{Flags: set}))
+	b.WriteString("\n# Metrics\n\nOf the control plane at `/metrics` of `--metrics-listen`, and of the agent at that of its health port.\n\n")
 	b.WriteString("| metric | of | meaning |\n|--|--|--|\n")
 	found := metrics(t)
 	for _, name := range slices.Sorted(maps.Keys(found)) {

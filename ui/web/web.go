@@ -124,22 +124,38 @@ func New(o Options) (http.Handler, error) {
 func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+static.Prefix, s.static)
-	mux.HandleFunc("GET /login", s.open(s.loginPage))
-	mux.HandleFunc("POST /login", s.recordedAs("SignIn", s.open(s.signIn)))
-	mux.HandleFunc("GET /login/sso", s.open(s.ssoPage))
-	mux.HandleFunc("GET /login/sso/{org}/{provider}", s.open(s.ssoBegin))
-	mux.HandleFunc("GET /login/sso/{org}/{provider}/callback", s.recordedAs("SignIn", s.open(s.ssoFinish)))
-	mux.HandleFunc("POST /logout", s.recordedAs("SignOut", s.open(s.signOut)))
-	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
-	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
-	mux.HandleFunc("POST /theme", s.open(s.setTheme))
-	mux.HandleFunc("POST /keys", s.open(s.setKeys))
-	mux.HandleFunc("GET /api", s.open(s.apiPage))
-	mux.HandleFunc("GET /api/{service}", s.open(s.apiService))
+	for pattern, page := range s.openPages() {
+		mux.HandleFunc(pattern, page)
+	}
 	for pattern, page := range s.memberPages() {
 		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
 	}
 	return mux
+}
+
+// openPages are for everybody.
+func (s *site) openPages() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /login":                               s.open(s.loginPage),
+		"POST /login":                              s.recordedAs("SignIn", s.open(s.signIn)),
+		"GET /login/sso":                           s.open(s.ssoPage),
+		"GET /login/sso/{org}/{provider}":          s.open(s.ssoBegin),
+		"GET /login/sso/{org}/{provider}/callback": s.recordedAs("SignIn", s.open(s.ssoFinish)),
+		"POST /logout":                             s.recordedAs("SignOut", s.open(s.signOut)),
+		"GET /invitations/{secret}":                s.open(s.invitation),
+		"POST /invitations/{secret}":               s.recordedAs("AcceptInvitation", s.open(s.accept)),
+		"POST /theme":                              s.open(s.setTheme),
+		"POST /keys":                               s.open(s.setKeys),
+		"GET /api":                                 s.open(s.apiPage),
+		"GET /api/{service}":                       s.open(s.apiService),
+	}
+}
+
+// Patterns lists the addresses of all pages, as http.ServeMux reads them.
+func Patterns() []string {
+	all := append(MemberPatterns(), slices.Collect(maps.Keys((&site{}).openPages()))...)
+	slices.Sort(all)
+	return all
 }
 
 // MemberPatterns lists the addresses that only somebody who is signed in may look at.

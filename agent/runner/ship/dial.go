@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
@@ -30,8 +31,12 @@ const (
 
 var errPin = errors.New("the agent's certificate is not the one this pod was made for")
 
+// dialer opens a connection.
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // newClient returns a client of the agent at addr whose certificate must hold the public key with the hex SHA-256 pin.
-func newClient(addr, want string) (runnerv1connect.RunnerServiceClient, *http.Transport, error) {
+// A nil dial is that of the network.
+func newClient(addr, want string, dial dialer) (runnerv1connect.RunnerServiceClient, *http.Transport, error) {
 	if raw, err := hex.DecodeString(want); err != nil || len(raw) != sha256.Size {
 		return nil, nil, fmt.Errorf("pin %q is not a hex SHA-256", want)
 	}
@@ -41,10 +46,13 @@ func newClient(addr, want string) (runnerv1connect.RunnerServiceClient, *http.Tr
 		}
 		return nil
 	}
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialFor}).DialContext
+	}
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	t := &http.Transport{
-		DialContext: (&net.Dialer{Timeout: dialFor}).DialContext,
+		DialContext: dial,
 		//nolint:gosec // G402: the certificate is checked by its key, whatever name and issuer it bears
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, VerifyConnection: verify},
 		TLSHandshakeTimeout: dialFor,

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -42,6 +43,8 @@ type Options struct {
 	Container string
 	Version   string
 	Log       *slog.Logger
+	// Dial takes the place of the network unless it is nil.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Cancel is called when the agent asks to stop; it must not block.
 	Cancel func(*runnerv1.Cancel)
 	// Resume is called when a step that waits for a person may go on; it must not block.
@@ -83,7 +86,7 @@ type stepState struct {
 
 // New returns a shipper; Run makes it work.
 func New(o Options) (*Shipper, error) {
-	client, transport, err := newClient(o.Addr, o.Pin)
+	client, transport, err := newClient(o.Addr, o.Pin, o.Dial)
 	if err != nil {
 		return nil, err
 	}

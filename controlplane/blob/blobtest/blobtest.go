@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"maps"
+	"path"
 	"strings"
 	"testing"
 
@@ -20,6 +23,7 @@ type Blobs interface {
 	Put(ctx context.Context, key string, r io.Reader, size int64, contentType string) error
 	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
 	Delete(ctx context.Context, key string) error
+	All(ctx context.Context) iter.Seq2[string, error]
 }
 
 // Run checks a store; keys are random, so that tests may share one.
@@ -27,7 +31,7 @@ func Run(t *testing.T, b Blobs) {
 	t.Helper()
 	tests := map[string]func(t *testing.T, b Blobs, key string){
 		"RoundTrip": roundTrip, "Empty": empty, "UnknownSize": unknownSize, "Large": large, "Replaces": replaces, "Seeks": seeks,
-		"Absent": absent, "Delete": deletes, "BrokenReader": brokenReader, "ShortReader": shortReader, "BadKeys": badKeys, "Organizations": organizations,
+		"Absent": absent, "All": all, "Delete": deletes, "BrokenReader": brokenReader, "ShortReader": shortReader, "BadKeys": badKeys, "Organizations": organizations,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -203,5 +207,36 @@ func organizations(t *testing.T, b Blobs, _ string) {
 	defer body.Close()
 	if text, err := io.ReadAll(body); err != nil || string(text) != "bytes" {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// all finds each key once, whatever other tests store meanwhile; a caller may stop early.
+func all(t *testing.T, b Blobs, key string) {
+	ctx := tenant.System(t.Context())
+	keys := map[string]int{key: 1, key + ".2": 1, path.Dir(key) + "/deeper/" + path.Base(key): 1}
+	for k := range keys {
+		put(t, b, k, "x")
+	}
+	put(t, b, key+".gone", "x")
+	if err := b.Delete(ctx, key+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for k, err := range b.All(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(k, path.Dir(key)) {
+			found[k]++
+		}
+	}
+	if !maps.Equal(found, keys) {
+		t.Errorf("found %v, and stored %v", found, keys)
+	}
+	for _, err := range b.All(ctx) {
+		if err != nil {
+			t.Error(err)
+		}
+		break
 	}
 }

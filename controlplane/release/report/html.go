@@ -46,15 +46,27 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; mar
 dt { color: #57606a; }
 dd { margin: 0; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; }
-li { overflow-wrap: anywhere; break-inside: avoid; }
+li { overflow-wrap: anywhere; }
+li:not(:has(li)) { break-inside: avoid; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border: 1px solid #d0d7de; padding: .25rem .5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { background: #f6f8fa; }
+th { background: #f6f8fa; overflow-wrap: normal; }
+.matrix :is(th, td):nth-child(-n+2) { min-width: 9ch; }
+.matrix :is(th, td):last-child { min-width: 14ch; }
+.matrix :is(th, td):nth-child(n+3):nth-child(-n+10) { text-align: right; font-variant-numeric: tabular-nums; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
 @page { margin: 15mm; }
-@media print { body { font-size: 10pt; margin: 0; max-width: none; } .wide { overflow: visible; } th { background: none; } a { color: inherit; } }
+@media print {
+body { font-size: 9.5pt; line-height: 1.4; margin: 0; padding: 0; max-width: none; }
+h2 { margin: 1.2rem 0 .4rem; }
+.wide { overflow: visible; padding-right: 1px; }
+th { background: none; }
+table { font-size: 8pt; }
+th, td { padding: .15rem .3rem; }
+a { color: inherit; }
+}
 </style>
 </head>
 <body>
@@ -72,7 +84,7 @@ tr { break-inside: avoid; }
 {{end}}{{with .Bad}}<h2>The evidence is bad</h2>
 {{template "rules" .}}{{end}}{{with .Missing}}<h2>Evidence is missing</h2>
 {{template "rules" .}}{{end}}{{if .Matrix}}<h2>What was tested</h2>
-<div class="wide"><table>
+<div class="wide"><table class="matrix">
 <thead><tr>{{range .Columns}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
 {{range .Matrix}}<tr>{{range .}}<td>{{.}}</td>{{end}}</tr>

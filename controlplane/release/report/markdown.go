@@ -10,9 +10,9 @@ import (
 // markdown writes a report for the pages of pipelines.
 func markdown(v view) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s is %s\n\n%s\n\n", escape(v.Name), escape(string(v.State)), v.Says)
+	fmt.Fprintf(&b, "# %s is %s\n\n%s\n\n", Escape(v.Name), Escape(string(v.State)), v.Says)
 	for _, f := range v.Facts {
-		fmt.Fprintf(&b, "- %s: %s\n", f.Name, escape(f.Value))
+		fmt.Fprintf(&b, "- %s: %s\n", f.Name, Escape(f.Value))
 	}
 	if link, ok := address(v.URL); ok {
 		fmt.Fprintf(&b, "- Page: <%s>\n", link)
@@ -20,7 +20,7 @@ func markdown(v view) []byte {
 	if len(v.Gaps) > 0 {
 		b.WriteString("\n## Gaps\n\n")
 		for _, gap := range v.Gaps {
-			fmt.Fprintf(&b, "- %s\n", escape(gap))
+			fmt.Fprintf(&b, "- %s\n", Escape(gap))
 		}
 	}
 	markdownRules(&b, "The evidence is bad", v.Bad)
@@ -51,9 +51,9 @@ func markdownRules(b *bytes.Buffer, title string, rules []rule) {
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", title)
 	for _, r := range rules {
-		fmt.Fprintf(b, "- **%s**", escape(r.ID))
+		fmt.Fprintf(b, "- **%s**", Escape(r.ID))
 		if r.Description != "" {
-			b.WriteString(": " + escape(r.Description))
+			b.WriteString(": " + Escape(r.Description))
 		}
 		if r.Waived {
 			b.WriteString(" (by waivers)")
@@ -66,13 +66,13 @@ func markdownRules(b *bytes.Buffer, title string, rules []rule) {
 }
 
 func markdownCell(b *bytes.Buffer, c cell) {
-	fmt.Fprintf(b, "  - %s", escape(c.Place))
+	fmt.Fprintf(b, "  - %s", Escape(c.Place))
 	if c.Error != "" {
-		b.WriteString(": " + escape(c.Error))
+		b.WriteString(": " + Escape(c.Error))
 	}
 	b.WriteString("\n")
 	for _, t := range c.Tests {
-		fmt.Fprintf(b, "    - %s: %s\n", escape(t.Name), escape(t.Verdict))
+		fmt.Fprintf(b, "    - %s: %s\n", Escape(t.Name), Escape(t.Verdict))
 	}
 	if c.More > 0 {
 		fmt.Fprintf(b, "    - and %d more\n", c.More)
@@ -88,7 +88,7 @@ func markdownTable(b *bytes.Buffer, header []string, rows [][]string) {
 		cells := make([]string, len(row))
 		for i, text := range row {
 			if text != "" {
-				cells[i] = escape(text)
+				cells[i] = Escape(text)
 			}
 		}
 		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
@@ -98,8 +98,8 @@ func markdownTable(b *bytes.Buffer, header []string, rows [][]string) {
 // special are the characters that mean something in Markdown wherever they stand.
 const special = "\\`*_{}[]<>()#!|~&$^"
 
-// escape makes one line of foreign text plain text: no markup, no link, no mention of a person, no end of a table's cell.
-func escape(s string) string {
+// Escape makes one line of foreign text plain text: no markup, no link, no mention of a person, no end of a table's cell.
+func Escape(s string) string {
 	if s == "" {
 		return "–"
 	}

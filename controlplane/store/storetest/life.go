@@ -214,6 +214,16 @@ func commands() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("attempt is %s", a.Status)
 			}
 		},
+		"ReportProvesTheStart": func(t *testing.T, f *fixture) {
+			n := f.queued(t)
+			if first := f.take(t); len(first) != 1 {
+				t.Fatalf("%d commands", len(first))
+			}
+			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Pending})
+			if again := f.take(t); len(again) != 0 {
+				t.Errorf("sent again although its Job was reported: %+v; had somebody deleted that, it would run twice", again)
+			}
+		},
 		"RejectedEndsTheAttempt": func(t *testing.T, f *fixture) {
 			n := f.queued(t)
 			c := f.take(t)[0]
@@ -319,6 +329,24 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 				if s.Status == execution.Passed {
 					t.Errorf("step %s passed, though nobody saw it end", s.Name)
 				}
+			}
+		},
+		"UnheardStepMayHaveWritten": func(t *testing.T, f *fixture) {
+			for reason, told := range map[string]bool{"Evicted": false, "the runner says so": true} {
+				n := f.assigned(t)
+				f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Errored, Reason: reason, FromRunner: told})
+				for _, s := range attemptOf(t, f.execution(t, n.Execution.ID)).Steps {
+					if s.Status != execution.Skipped || s.Log.Complete != told || (s.Reason == "") != told {
+						t.Errorf("%s: step %s is %s (%s), its log complete: %t", reason, s.Name, s.Status, s.Reason, s.Log.Complete)
+					}
+				}
+			}
+			n := f.queued(t)
+			if _, err := f.CancelExecution(f.as(t), n.Execution.ID, "no longer needed"); err != nil {
+				t.Fatal(err)
+			}
+			if s := attemptOf(t, f.execution(t, n.Execution.ID)).Steps[0]; !s.Log.Complete || s.Reason != "" {
+				t.Errorf("never begun: %+v", s)
 			}
 		},
 		"ReconcileFindsLostJobs": func(t *testing.T, f *fixture) {

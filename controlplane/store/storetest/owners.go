@@ -9,6 +9,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -46,6 +47,26 @@ func owners() map[string]func(t *testing.T, f *fixture) {
 			}
 			if w, err := f.Workflow(f.as(t), "smoke"); err != nil || w.Team != "web" || w.TeamID != other.ID || !w.Restricted {
 				t.Errorf("workflow %+v, %v", w, err)
+			}
+		},
+		"WhatTellsAndIsTold": func(t *testing.T, f *fixture) {
+			if _, err := f.CreateTeam(f.as(t), "web"); err != nil {
+				t.Fatal(err)
+			}
+			f.hook(t, "chat", "https://chat.example.test/hook")
+			if _, err := f.CreateReceiver(f.as(t), trigger.Receiver{Name: "forge", Kind: "github"}, "secret", ""); err != nil {
+				t.Fatal(err)
+			}
+			for kind, name := range map[string]string{tenant.Webhook: "chat", tenant.Receiver: "forge"} {
+				if err := f.SetOwner(f.as(t), tenant.Thing{Kind: kind, Name: name}, "web"); err != nil {
+					t.Errorf("%s: %v", kind, err)
+				}
+			}
+			if list, err := f.Receivers(f.as(t)); err != nil || len(list) != 1 || list[0].Team != "web" {
+				t.Errorf("%+v, %v", list, err)
+			}
+			if w, err := f.Webhook(f.as(t), "chat"); err != nil || w.Team != "web" {
+				t.Errorf("%+v, %v", w, err)
 			}
 		},
 		"WhatThereIsNot": func(t *testing.T, f *fixture) {

@@ -100,7 +100,7 @@ func Run(t *testing.T, open Open) {
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
-		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
+		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Places": places(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Search": searching(), "Stories": stories(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {

@@ -78,6 +78,7 @@ func watches() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("for a person: %v", err)
 			}
 		},
+		"Condition":  watchingCondition,
 		"Keep":       keptWatches,
 		"Marks":      keptMarks,
 		"Superseded": superseded,

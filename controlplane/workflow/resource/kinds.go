@@ -28,7 +28,9 @@ func Kinds() []Kind {
 		{Name: document.ScheduleKind, Plural: "schedules", Short: "ssc", columns: []column{
 			{name: "Cron", path: ".spec.cron"}, {name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced(),
 		}},
-		{Name: document.TriggerKind, Plural: "triggers", Short: "strg", columns: []column{{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
+		{Name: document.TriggerKind, Plural: "triggers", Short: "strg", columns: []column{
+			{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced(), {name: "Watching", path: `.status.conditions[?(@.type=="Watching")].reason`},
+		}},
 		{Name: document.WebhookKind, Plural: "webhooks", Short: "swh", columns: []column{{name: "Format", path: ".spec.format"}, {name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
 		{Name: document.TestExecutionKind, Plural: "testexecutions", Short: "ste", immutable: true, columns: []column{
 			{name: "Workflow", path: ".spec.workflow"},

@@ -95,7 +95,7 @@ func columns(k Kind) []any {
 // status is what the agent writes of an object.
 func status(k Kind) map[string]any {
 	condition := object("One thing that is known of the object.", map[string]any{
-		"type":               text("Synced: whether the catalog has the object as it is here."),
+		"type":               text("Synced: whether the catalog has the object as it is here. Of a Trigger for what happens in clusters also Watching: whether agents look at that."),
 		"status":             map[string]any{"type": "string", "enum": []any{"True", "False", "Unknown"}, "description": "Whether it is so."},
 		"reason":             text("Why, in one word for programs."),
 		"message":            text("Why, in words for people, with what to do."),

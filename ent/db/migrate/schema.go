@@ -807,6 +807,11 @@ var (
 				},
 			},
 			{
+				Name:    "execution_organization_id_status_id",
+				Unique:  false,
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[3], ExecutionsColumns[0]},
+			},
+			{
 				Name:    "execution_root_id",
 				Unique:  false,
 				Columns: []*schema.Column{ExecutionsColumns[21]},
@@ -1846,6 +1851,14 @@ var (
 					Where: "status = 'queued'",
 				},
 			},
+			{
+				Name:    "run_organization_id_workflow_environment_name_id",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[24], RunsColumns[8], RunsColumns[16], RunsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status IN ('passed', 'failed', 'errored', 'timed_out')",
+				},
+			},
 		},
 	}
 	// SchedulesColumns holds the columns for the "schedules" table.
@@ -2025,67 +2038,6 @@ var (
 		Name:       "settings",
 		Columns:    SettingsColumns,
 		PrimaryKey: []*schema.Column{SettingsColumns[0]},
-	}
-	// SnapshotsColumns holds the columns for the "snapshots" table.
-	SnapshotsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID},
-		{Name: "created_at", Type: field.TypeTime},
-		{Name: "updated_at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeString},
-		{Name: "ref", Type: field.TypeString},
-		{Name: "title", Type: field.TypeString, Size: 2147483647},
-		{Name: "hash", Type: field.TypeString},
-		{Name: "content", Type: field.TypeBytes},
-		{Name: "actor", Type: field.TypeString},
-		{Name: "expires_at", Type: field.TypeTime},
-		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
-		{Name: "revoked_by", Type: field.TypeString, Default: ""},
-		{Name: "opened", Type: field.TypeInt, Default: 0},
-		{Name: "opened_at", Type: field.TypeTime, Nullable: true},
-		{Name: "organization_id", Type: field.TypeUUID},
-		{Name: "team_id", Type: field.TypeUUID},
-	}
-	// SnapshotsTable holds the schema information for the "snapshots" table.
-	SnapshotsTable = &schema.Table{
-		Name:       "snapshots",
-		Columns:    SnapshotsColumns,
-		PrimaryKey: []*schema.Column{SnapshotsColumns[0]},
-		ForeignKeys: []*schema.ForeignKey{
-			{
-				Symbol:     "snapshots_organizations_organization",
-				Columns:    []*schema.Column{SnapshotsColumns[14]},
-				RefColumns: []*schema.Column{OrganizationsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-			{
-				Symbol:     "snapshots_teams_team",
-				Columns:    []*schema.Column{SnapshotsColumns[15]},
-				RefColumns: []*schema.Column{TeamsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-		},
-		Indexes: []*schema.Index{
-			{
-				Name:    "snapshot_hash",
-				Unique:  false,
-				Columns: []*schema.Column{SnapshotsColumns[6]},
-			},
-			{
-				Name:    "snapshot_organization_id_id",
-				Unique:  false,
-				Columns: []*schema.Column{SnapshotsColumns[14], SnapshotsColumns[0]},
-			},
-			{
-				Name:    "snapshot_organization_id_kind_ref",
-				Unique:  false,
-				Columns: []*schema.Column{SnapshotsColumns[14], SnapshotsColumns[3], SnapshotsColumns[4]},
-			},
-			{
-				Name:    "snapshot_expires_at",
-				Unique:  false,
-				Columns: []*schema.Column{SnapshotsColumns[9]},
-			},
-		},
 	}
 	// StepsColumns holds the columns for the "steps" table.
 	StepsColumns = []*schema.Column{
@@ -2905,7 +2857,6 @@ var (
 		SearchWordsTable,
 		ServicesTable,
 		SettingsTable,
-		SnapshotsTable,
 		StepsTable,
 		StripBlocksTable,
 		TeamsTable,
@@ -3002,8 +2953,6 @@ func init() {
 	SchedulesTable.ForeignKeys[1].RefTable = TeamsTable
 	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
-	SnapshotsTable.ForeignKeys[0].RefTable = OrganizationsTable
-	SnapshotsTable.ForeignKeys[1].RefTable = TeamsTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -48,13 +48,21 @@ func (a *app) offer(c *cobra.Command, of names) ([]string, cobra.ShellCompDirect
 	return of(ctx, a, cl), cobra.ShellCompDirectiveNoFileComp
 }
 
+// described is a name with a word about it. Neither may move about in the terminal that shows it.
+func described(name, about string) string {
+	if about == "" {
+		return render.Line(name)
+	}
+	return cobra.CompletionWithDesc(render.Line(name), render.Line(about))
+}
+
 func contextNames(_ context.Context, a *app, _ clients) (out []string) {
 	cfg, err := config.Load(config.Path(a.Env))
 	if err != nil {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contexts)) {
-		out = append(out, cobra.CompletionWithDesc(name, cfg.Contexts[name].Server))
+		out = append(out, described(name, cfg.Contexts[name].Server))
 	}
 	return out
 }
@@ -68,7 +76,7 @@ func workflowNames(ctx context.Context, _ *app, cl clients) (out []string) {
 		return nil
 	}
 	for _, w := range res.GetWorkflows() {
-		out = append(out, cobra.CompletionWithDesc(w.GetName(), w.GetDescription()))
+		out = append(out, described(w.GetName(), w.GetDescription()))
 	}
 	return out
 }
@@ -83,7 +91,7 @@ func executionNames(ctx context.Context, _ *app, cl clients) (out []string) {
 		return nil
 	}
 	for _, e := range res.GetExecutions() {
-		out = append(out, cobra.CompletionWithDesc(e.GetId(), e.GetWorkflow()+" "+render.Status(e.GetStatus())))
+		out = append(out, described(e.GetId(), e.GetWorkflow()+" "+render.Status(e.GetStatus())))
 	}
 	return out
 }
@@ -97,7 +105,7 @@ func clusterNames(ctx context.Context, _ *app, cl clients) (out []string) {
 		return nil
 	}
 	for _, c := range res.GetClusters() {
-		out = append(out, cobra.CompletionWithDesc(c.GetName(), standing(c)))
+		out = append(out, described(c.GetName(), standing(c)))
 	}
 	return out
 }
@@ -111,7 +119,7 @@ func environmentNames(ctx context.Context, _ *app, cl clients) (out []string) {
 		return nil
 	}
 	for _, e := range res.GetEnvironments() {
-		out = append(out, cobra.CompletionWithDesc(e.GetName(), "in cluster "+e.GetCluster()))
+		out = append(out, described(e.GetName(), "in cluster "+e.GetCluster()))
 	}
 	return out
 }

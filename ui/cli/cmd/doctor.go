@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -24,7 +26,6 @@ const (
 	certWarn   = 14 * 24 * time.Hour
 	tokenWarn  = 7 * 24 * time.Hour
 	slowAnswer = 500 * time.Millisecond
-	lookFor    = 10 * time.Second
 )
 
 // States of a symptom.
@@ -93,7 +94,12 @@ func (a *app) examine(ctx context.Context) []symptom {
 	if found = append(found, more...); !reached {
 		return found
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.Look) // one that never answers is what the doctor is asked about
+	defer cancel()
 	who, err := cl.identity.WhoAmI(ctx, &apiv1.WhoAmIRequest{})
+	if errors.Is(err, context.DeadlineExceeded) || connect.CodeOf(err) == connect.CodeDeadlineExceeded {
+		return append(found, symptom{"credential", bad, fmt.Sprintf("no answer within %s", a.Look), "Look at the load of the control plane and at its database."})
+	}
 	if err != nil {
 		return append(found, symptom{"credential", bad, err.Error(), "Run: seatrial login --server " + a.target.Server + ", or set SEATRIAL_TOKEN."})
 	}
@@ -115,7 +121,7 @@ func (a *app) source() string {
 
 // examineServer asks whether the control plane is ready, and looks at how it answers.
 func (a *app) examineServer(ctx context.Context) (found []symptom, reached bool) {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	ctx, cancel := context.WithTimeout(ctx, a.Look)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(a.target.Server, "/")+"/readyz", http.NoBody)
 	if err != nil {
@@ -142,7 +148,7 @@ func (a *app) examineServer(ctx context.Context) (found []symptom, reached bool)
 		found = append(found, certificate(res.TLS.PeerCertificates[0].NotAfter, time.Now()))
 	}
 	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		found = append(found, clock(at, begun))
+		found = append(found, clock(at, begun, begun.Add(took)))
 	}
 	return found, true
 }
@@ -154,9 +160,15 @@ func certificate(until, now time.Time) symptom {
 	return symptom{Check: "certificate", State: good, Found: "good until " + render.Time(timestamppb.New(until))}
 }
 
-// clock compares the time of the control plane, which comes in whole seconds, with that of this machine.
-func clock(there, here time.Time) symptom {
-	skew := here.Truncate(time.Second).Sub(there)
+// clock compares the time of the control plane, which comes in whole seconds, with that of this machine. It was told some time between the
+// question and the answer, which may take a while.
+func clock(there, asked, answered time.Time) symptom {
+	var skew time.Duration
+	if early := asked.Truncate(time.Second).Sub(there); early > 0 {
+		skew = early
+	} else if late := answered.Sub(there); late < 0 {
+		skew = late
+	}
 	ahead, skew := "ahead of", skew.Round(time.Second)
 	if skew < 0 {
 		ahead, skew = "behind", -skew

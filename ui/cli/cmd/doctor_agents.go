@@ -42,14 +42,14 @@ func (a *app) examineAll(ctx context.Context, r remote) []symptom {
 		found, _ = a.examineServer(ctx)
 	}
 	if r.agents != "" {
-		found = append(found, examineAgents(ctx, r))
+		found = append(found, a.examineAgents(ctx, r))
 	}
 	return found
 }
 
 // examineAgents makes the handshake that an agent makes.
-func examineAgents(ctx context.Context, r remote) symptom {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+func (a *app) examineAgents(ctx context.Context, r remote) symptom {
+	ctx, cancel := context.WithTimeout(ctx, a.Look)
 	defer cancel()
 	fail := func(found, do string) symptom { return symptom{"agents' port", bad, found, do} }
 	host, _, err := net.SplitHostPort(r.agents)

@@ -40,6 +40,7 @@ type plane struct {
 	code     string        // of a second factor
 	notReady int           // what it answers instead of being ready
 	skew     time.Duration // of its clock
+	hangs    bool          // it does not say who asks
 }
 
 func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
@@ -130,6 +131,9 @@ func (p *plane) ListEnvironments(context.Context, *apiv1.ListEnvironmentsRequest
 }
 
 func (p *plane) WhoAmI(ctx context.Context, _ *apiv1.WhoAmIRequest) (*apiv1.WhoAmIResponse, error) {
+	if p.hangs {
+		<-ctx.Done()
+	}
 	if p.who != nil {
 		return nil, p.who
 	}
@@ -176,8 +180,9 @@ type shell struct {
 	releases *releases
 	insights *insights
 	audits   *audits
-	runner   []string // of local runs
-	steps    []string // variables of their steps
+	runner   []string      // of local runs
+	steps    []string      // variables of their steps
+	look     time.Duration // of the doctor; 0 for as long as it does
 }
 
 func setup(t *testing.T) *shell {
@@ -222,7 +227,7 @@ func (s *shell) runIn(ctx context.Context, args ...string) said {
 	var err watched
 	code := cmd.Main(ctx, args, cmd.Options{
 		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
-		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps, Now: s.now,
+		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Look: s.look, Runner: s.runner, Environ: s.steps, Now: s.now,
 	})
 	told := func(text string) string { return strings.ReplaceAll(text, s.server.URL, "http://SERVER") }
 	return said{code, told(out.String()), told(err.String())}

@@ -53,7 +53,7 @@ func (a *app) team() *cobra.Command {
 
 func (a *app) own() *cobra.Command {
 	var version string
-	c := a.doer("own TEAM KIND NAME", "Hand a workflow, template, policy, environment or release to a team", 3, func(ctx context.Context, cl clients, args []string) (string, error) {
+	c := a.doer("own TEAM KIND NAME", "Hand a workflow, template, policy, environment, release, schedule, trigger, webhook or receiver to a team", 3, func(ctx context.Context, cl clients, args []string) (string, error) {
 		_, err := cl.people.SetOwner(ctx, &apiv1.SetOwnerRequest{Team: args[0], Kind: args[1], Name: args[2], Version: version})
 		return fmt.Sprintf("The %s %s belongs to the team %s.", args[1], args[2], args[0]), err
 	})

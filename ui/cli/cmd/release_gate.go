@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -97,11 +98,18 @@ func (a *app) gated(ctx context.Context, cl clients, last *apiv1.Release, wait b
 		}
 		return errCut
 	})
-	if watching.Err() != nil && ctx.Err() == nil {
+	if over(watching, err) && ctx.Err() == nil {
 		a.say("No verdict within %s", timeout)
 		return last, nil
 	}
 	return last, err
+}
+
+// over reports whether a call ended because the time for it was over. The control plane is told of the deadline, and may say so a moment before
+// the clock of this process does.
+func over(watching context.Context, err error) bool {
+	_, limited := watching.Deadline()
+	return watching.Err() != nil || limited && (connect.CodeOf(err) == connect.CodeDeadlineExceeded || connect.CodeOf(err) == connect.CodeCanceled)
 }
 
 // settled reports whether the evidence suffices for an answer.

@@ -31,6 +31,7 @@ type Options struct {
 	HTTP     *http.Client     // nil means a new one
 	Patience time.Duration    // how long an unreachable control plane is waited for while watching
 	Backoff  time.Duration    // pause between two tries
+	Look     time.Duration    // how long the doctor waits for an answer
 	Environ  []string         // what local runs hand to steps; nil means that of this process
 	Now      func() time.Time // the clock of signatures; nil means that of the machine
 	Runner   []string         // command line that runs the runner for local runs; nil means this program
@@ -56,6 +57,9 @@ func Main(ctx context.Context, args []string, o Options) int {
 	}
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Minute
+	}
+	if o.Look == 0 {
+		o.Look = 10 * time.Second
 	}
 	if o.Backoff == 0 {
 		o.Backoff = 500 * time.Millisecond
@@ -105,7 +109,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
-		a.release(), a.tests(), a.compare(), a.failureClusters(), a.search(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
+		a.release(), a.tests(), a.compare(), a.report(), a.failureClusters(), a.search(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local(), a.mcp(), a.contexts(), a.doctor())
 	sayArguments(root)
 	a.completions(root)

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) run() *cobra.Command {
-	var params []string
+	var params, reports []string
 	var release string
 	var how waiting
 	req := &apiv1.RunWorkflowRequest{}
@@ -28,6 +28,7 @@ func (a *app) run() *cobra.Command {
 	c.Flags().BoolVar(&how.wait, "wait", false, "wait for the end; the exit code is the outcome")
 	c.Flags().BoolVar(&how.follow, "follow", false, "show the log until the end; implies --wait")
 	c.Flags().DurationVar(&how.timeout, "timeout", 0, "with --wait: stop waiting after this long with exit code 4; the execution goes on")
+	c.Flags().StringArrayVar(&reports, "report", nil, "with --wait: write what came of it, as junit=FILE or markdown=FILE, which is added to the file; several are allowed")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		req.Workflow = args[0]
 		if req.Params, err = pairs(params); err != nil {
@@ -37,7 +38,7 @@ func (a *app) run() *cobra.Command {
 			return err
 		}
 		how.wait = how.wait || how.follow
-		if err := how.check(c.Flags().Changed("timeout")); err != nil {
+		if err := errors.Join(how.check(c.Flags().Changed("timeout")), how.reports.parse(reports, how.wait)); err != nil {
 			return err
 		}
 		cl, err := a.connect()
@@ -57,6 +58,7 @@ func (a *app) run() *cobra.Command {
 type waiting struct {
 	wait, follow bool
 	timeout      time.Duration // 0 for no limit
+	reports      reports
 }
 
 func (w waiting) check(limited bool) error {
@@ -104,10 +106,14 @@ func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowRespo
 	defer stop()
 	e, err := a.await(watching, cl, id, how.follow)
 	if err != nil {
-		if watching.Err() == nil {
+		if !over(watching, err) {
 			return err
 		}
 		return left(id, how.timeout, ctx.Err() == nil)
+	}
+	// The outcome is known; it must not change because no report of it can be written.
+	if err := how.reports.write(ctx, a, cl, e, m.GetUrl()); err != nil {
+		a.say("A report could not be written: %s", reason(err))
 	}
 	return a.ended(ctx, cl, e, m.GetUrl())
 }

@@ -4,7 +4,6 @@ package mcp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 
 	"connectrpc.com/connect"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -88,29 +86,16 @@ func reading(name, title, description string) *sdk.Tool {
 	return &sdk.Tool{Name: name, Title: title, Description: description, Annotations: &sdk.ToolAnnotations{ReadOnlyHint: true, OpenWorldHint: &closed}}
 }
 
-// add adds a tool whose answer is a message of the API.
+// add adds a tool whose answer is a message of the API. Answers of those that read may have texts of what was tested.
 func add[In any](s *sdk.Server, t *sdk.Tool, ask func(ctx context.Context, in In) (proto.Message, error)) {
 	sdk.AddTool(s, t, func(ctx context.Context, _ *sdk.CallToolRequest, in In) (*sdk.CallToolResult, any, error) {
 		answer, err := ask(ctx, in)
 		if err != nil {
 			return nil, nil, explained(err)
 		}
-		out, err := plain(answer)
+		out, err := plain(answer, t.Annotations.ReadOnlyHint)
 		return nil, out, err
 	})
-}
-
-// plain returns a message as the values that its JSON has.
-func plain(m proto.Message) (any, error) {
-	text, err := protojson.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode the answer: %w", err)
-	}
-	var out any
-	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, fmt.Errorf("encode the answer: %w", err)
-	}
-	return out, nil
 }
 
 // explained is what the control plane says of a fault, with what to do: a client shows it to its model, which can then do better.

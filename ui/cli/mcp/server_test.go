@@ -90,8 +90,14 @@ func (p *plane) GetRelease(_ context.Context, r *apiv1.GetReleaseRequest) (*apiv
 // clients serves the plane and returns clients of it.
 func (p *plane) clients(t *testing.T) mcp.Clients {
 	t.Helper()
+	return p.clientsWith(t, p)
+}
+
+// clientsWith serves the plane with other executions.
+func (p *plane) clientsWith(t *testing.T, e apiv1connect.ExecutionServiceHandler) mcp.Clients {
+	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle(apiv1connect.NewExecutionServiceHandler(p))
+	mux.Handle(apiv1connect.NewExecutionServiceHandler(e))
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(p))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(p))
 	server := httptest.NewServer(mux)
@@ -108,7 +114,12 @@ func (p *plane) clients(t *testing.T) mcp.Clients {
 // connected returns the session of a client that talks to a server of the plane over a pair of pipes, as it does over its standard streams.
 func (p *plane) connected(t *testing.T, o mcp.Options) *sdk.ClientSession {
 	t.Helper()
-	s, err := mcp.New(t.Context(), p.clients(t), o)
+	return connected(t, p.clients(t), o)
+}
+
+func connected(t *testing.T, cl mcp.Clients, o mcp.Options) *sdk.ClientSession {
+	t.Helper()
+	s, err := mcp.New(t.Context(), cl, o)
 	if err != nil {
 		t.Fatal(err)
 	}

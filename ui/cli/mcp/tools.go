@@ -26,6 +26,7 @@ type listExecutions struct {
 	Workflow string `json:"workflow,omitempty" jsonschema:"name of a workflow; all of them when empty"`
 	Status   string `json:"status,omitempty" jsonschema:"queued, assigned, pending, running, paused, passed, failed, errored, timed_out, cancelled or skipped; all when empty"`
 	Limit    int    `json:"limit,omitempty" jsonschema:"how many to return, newest first; 20 when empty, at most 200"`
+	Page     string `json:"page,omitempty" jsonschema:"nextPageToken of an earlier answer, to go on after it"`
 }
 
 type oneExecution struct {
@@ -36,15 +37,17 @@ type listTests struct {
 	Execution string   `json:"execution" jsonschema:"id of the execution"`
 	Outcomes  []string `json:"outcomes,omitempty" jsonschema:"only these: passed, failed, errored, timed_out, skipped, blocked, infra_error, cancelled; those that did not pass when empty"`
 	Limit     int      `json:"limit,omitempty" jsonschema:"how many to return; 20 when empty, at most 200"`
+	Page      string   `json:"page,omitempty" jsonschema:"nextPageToken of an earlier answer, to go on after it"`
 }
 
 func (t tools) executions(s *sdk.Server) {
 	add(s, reading("list_workflows", "List workflows", "The workflows of the catalog: what tests there are."),
 		func(ctx context.Context, in struct {
-			Limit int `json:"limit,omitempty" jsonschema:"how many to return; 20 when empty, at most 200"`
+			Limit int    `json:"limit,omitempty" jsonschema:"how many to return; 20 when empty, at most 200"`
+			Page  string `json:"page,omitempty" jsonschema:"nextPageToken of an earlier answer, to go on after it"`
 		},
 		) (proto.Message, error) {
-			return t.Workflows.ListWorkflows(ctx, &apiv1.ListWorkflowsRequest{PageSize: size(in.Limit)})
+			return t.Workflows.ListWorkflows(ctx, &apiv1.ListWorkflowsRequest{PageSize: size(in.Limit), PageToken: in.Page})
 		})
 	add(s, reading("get_workflow", "Get a workflow", "A workflow with its source and parameters."),
 		func(ctx context.Context, in struct {
@@ -63,18 +66,22 @@ func (t tools) executions(s *sdk.Server) {
 			if err != nil {
 				return nil, err
 			}
-			return t.Executions.ListExecutions(ctx, &apiv1.ListExecutionsRequest{Workflow: in.Workflow, Status: status, PageSize: size(in.Limit)})
+			return t.Executions.ListExecutions(ctx, &apiv1.ListExecutionsRequest{Workflow: in.Workflow, Status: status, PageSize: size(in.Limit), PageToken: in.Page})
 		})
 	add(s, reading("get_execution", "Get an execution", "An execution with its runs, attempts and steps: how each ended and why, where it ran, and what waits for what."),
 		func(ctx context.Context, in oneExecution) (proto.Message, error) {
-			return t.Executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: in.Execution})
+			found, err := t.Executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: in.Execution})
+			if err == nil && len(found.GetExecution().GetRuns()) > fewOf {
+				worstFirst(found.GetExecution())
+			}
+			return found, err
 		})
 	add(s, reading("list_tests", "List test results", "The single tests of an execution that did not pass, with their messages; or those with other outcomes."),
 		func(ctx context.Context, in listTests) (proto.Message, error) {
 			if len(in.Outcomes) == 0 {
 				in.Outcomes = []string{"failed", "errored", "timed_out", "blocked", "infra_error"}
 			}
-			return t.Executions.ListTestResults(ctx, &apiv1.ListTestResultsRequest{ExecutionId: in.Execution, Outcomes: in.Outcomes, PageSize: size(in.Limit)})
+			return t.Executions.ListTestResults(ctx, &apiv1.ListTestResultsRequest{ExecutionId: in.Execution, Outcomes: in.Outcomes, PageSize: size(in.Limit), PageToken: in.Page})
 		})
 	t.log(s)
 }
@@ -139,9 +146,10 @@ func (t tools) releases(s *sdk.Server) {
 		func(ctx context.Context, in struct {
 			Application string `json:"application,omitempty" jsonschema:"only of this application"`
 			Limit       int    `json:"limit,omitempty" jsonschema:"how many to return; 20 when empty, at most 200"`
+			Page        string `json:"page,omitempty" jsonschema:"nextPageToken of an earlier answer, to go on after it"`
 		},
 		) (proto.Message, error) {
-			return t.Releases.ListReleases(ctx, &apiv1.ListReleasesRequest{Application: in.Application, PageSize: size(in.Limit)})
+			return t.Releases.ListReleases(ctx, &apiv1.ListReleasesRequest{Application: in.Application, PageSize: size(in.Limit), PageToken: in.Page})
 		})
 	add(s, reading("get_release", "Get a release", "Whether a release is ready: its verdict, each rule with what fails or is missing, its evidence, waivers, and how the verdict came about."),
 		func(ctx context.Context, in struct {
@@ -171,8 +179,12 @@ func (t tools) running(s *sdk.Server) {
 				Workflow: in.Workflow, Params: in.Params, Environments: in.Environments, IdempotencyKey: in.Once,
 			})
 		})
-	add(s, acting("rerun", "Run an execution again", "Start the workflow of an execution again with the same parameters in the same environments.", false),
-		func(ctx context.Context, in oneExecution) (proto.Message, error) {
+	add(s, acting("rerun", "Run an execution again", "Start the workflow of an execution again, as it is in the catalog now, with the same parameters in the same environments. It is evidence for no release.", false),
+		func(ctx context.Context, in struct {
+			Execution string `json:"execution" jsonschema:"id of the execution"`
+			Once      string `json:"once,omitempty" jsonschema:"a key of your own: a second call with the same key starts nothing"`
+		},
+		) (proto.Message, error) {
 			found, err := t.Executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: in.Execution})
 			if err != nil {
 				return nil, err
@@ -184,7 +196,9 @@ func (t tools) running(s *sdk.Server) {
 					where = append(where, r.GetEnvironment())
 				}
 			}
-			return t.Executions.RunWorkflow(ctx, &apiv1.RunWorkflowRequest{Workflow: e.GetWorkflow(), Params: e.GetParams(), Environments: where})
+			return t.Executions.RunWorkflow(ctx, &apiv1.RunWorkflowRequest{
+				Workflow: e.GetWorkflow(), Params: e.GetParams(), Environments: where, IdempotencyKey: in.Once,
+			})
 		})
 	add(s, acting("cancel_execution", "Cancel an execution", "Stop an execution that has not ended.", true),
 		func(ctx context.Context, in struct {

@@ -704,7 +704,7 @@ func componentCharts() templ.Component {
 			templ_7745c5c3_Var26 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<section aria-labelledby=\"charts\"><h2 id=\"charts\">Charts</h2><dl class=\"facts\"><div><dt>Strip</dt><dd>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<section aria-labelledby=\"charts\"><h2 id=\"charts\">Charts</h2><dl class=\"facts\"><div class=\"full\"><dt>Strip</dt><dd>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

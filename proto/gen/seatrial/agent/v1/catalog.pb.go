@@ -566,7 +566,9 @@ type DocumentState struct {
 	// Of the catalog.
 	Revision int32 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Of a workflow the execution that was started last, of a TestExecution the one that it is.
-	Last          *DocumentExecution `protobuf:"bytes,9,opt,name=last,proto3" json:"last,omitempty"`
+	Last *DocumentExecution `protobuf:"bytes,9,opt,name=last,proto3" json:"last,omitempty"`
+	// What else the control plane knows of it, beside whether the catalog has it.
+	Conditions    []*DocumentCondition `protobuf:"bytes,10,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -664,6 +666,83 @@ func (x *DocumentState) GetLast() *DocumentExecution {
 	return nil
 }
 
+func (x *DocumentState) GetConditions() []*DocumentCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+// DocumentCondition is an entry of the conditions in the status of an object.
+type DocumentCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In one word, as reason.
+	Type          string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Holds         bool   `protobuf:"varint,2,opt,name=holds,proto3" json:"holds,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DocumentCondition) Reset() {
+	*x = DocumentCondition{}
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DocumentCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DocumentCondition) ProtoMessage() {}
+
+func (x *DocumentCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DocumentCondition.ProtoReflect.Descriptor instead.
+func (*DocumentCondition) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_catalog_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DocumentCondition) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *DocumentCondition) GetHolds() bool {
+	if x != nil {
+		return x.Holds
+	}
+	return false
+}
+
+func (x *DocumentCondition) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DocumentCondition) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // DocumentExecution is an execution in the status of an object.
 type DocumentExecution struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -686,7 +765,7 @@ type DocumentExecution struct {
 
 func (x *DocumentExecution) Reset() {
 	*x = DocumentExecution{}
-	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +777,7 @@ func (x *DocumentExecution) String() string {
 func (*DocumentExecution) ProtoMessage() {}
 
 func (x *DocumentExecution) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +790,7 @@ func (x *DocumentExecution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentExecution.ProtoReflect.Descriptor instead.
 func (*DocumentExecution) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_agent_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DocumentExecution) GetId() string {
@@ -807,7 +886,7 @@ type DocumentsChanged struct {
 
 func (x *DocumentsChanged) Reset() {
 	*x = DocumentsChanged{}
-	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +898,7 @@ func (x *DocumentsChanged) String() string {
 func (*DocumentsChanged) ProtoMessage() {}
 
 func (x *DocumentsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +911,7 @@ func (x *DocumentsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentsChanged.ProtoReflect.Descriptor instead.
 func (*DocumentsChanged) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_agent_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 var File_seatrial_agent_v1_catalog_proto protoreflect.FileDescriptor
@@ -876,7 +955,7 @@ const file_seatrial_agent_v1_catalog_proto_rawDesc = "" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x82\x01\n" +
 	"\x16DocumentStatesResponse\x128\n" +
 	"\x06states\x18\x01 \x03(\v2 .seatrial.agent.v1.DocumentStateR\x06states\x12.\n" +
-	"\x04next\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04next\"\xa9\x02\n" +
+	"\x04next\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04next\"\xef\x02\n" +
 	"\rDocumentState\x120\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1e.seatrial.agent.v1.DocumentRefR\x03ref\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x1e\n" +
@@ -888,7 +967,16 @@ const file_seatrial_agent_v1_catalog_proto_rawDesc = "" +
 	"\amessage\x18\x06 \x01(\tR\amessage\x12\x14\n" +
 	"\x05owner\x18\a \x01(\tR\x05owner\x12\x1a\n" +
 	"\brevision\x18\b \x01(\x05R\brevision\x128\n" +
-	"\x04last\x18\t \x01(\v2$.seatrial.agent.v1.DocumentExecutionR\x04last\"\x9a\x03\n" +
+	"\x04last\x18\t \x01(\v2$.seatrial.agent.v1.DocumentExecutionR\x04last\x12D\n" +
+	"\n" +
+	"conditions\x18\n" +
+	" \x03(\v2$.seatrial.agent.v1.DocumentConditionR\n" +
+	"conditions\"o\n" +
+	"\x11DocumentCondition\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05holds\x18\x02 \x01(\bR\x05holds\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x9a\x03\n" +
 	"\x11DocumentExecution\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x18\n" +
@@ -925,7 +1013,7 @@ func file_seatrial_agent_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_seatrial_agent_v1_catalog_proto_rawDescData
 }
 
-var file_seatrial_agent_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_seatrial_agent_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_seatrial_agent_v1_catalog_proto_goTypes = []any{
 	(*DocumentRef)(nil),            // 0: seatrial.agent.v1.DocumentRef
 	(*DocumentItem)(nil),           // 1: seatrial.agent.v1.DocumentItem
@@ -937,9 +1025,10 @@ var file_seatrial_agent_v1_catalog_proto_goTypes = []any{
 	(*DocumentStatesRequest)(nil),  // 7: seatrial.agent.v1.DocumentStatesRequest
 	(*DocumentStatesResponse)(nil), // 8: seatrial.agent.v1.DocumentStatesResponse
 	(*DocumentState)(nil),          // 9: seatrial.agent.v1.DocumentState
-	(*DocumentExecution)(nil),      // 10: seatrial.agent.v1.DocumentExecution
-	(*DocumentsChanged)(nil),       // 11: seatrial.agent.v1.DocumentsChanged
-	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
+	(*DocumentCondition)(nil),      // 10: seatrial.agent.v1.DocumentCondition
+	(*DocumentExecution)(nil),      // 11: seatrial.agent.v1.DocumentExecution
+	(*DocumentsChanged)(nil),       // 12: seatrial.agent.v1.DocumentsChanged
+	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
 }
 var file_seatrial_agent_v1_catalog_proto_depIdxs = []int32{
 	0,  // 0: seatrial.agent.v1.DocumentItem.ref:type_name -> seatrial.agent.v1.DocumentRef
@@ -947,29 +1036,30 @@ var file_seatrial_agent_v1_catalog_proto_depIdxs = []int32{
 	1,  // 2: seatrial.agent.v1.ListDocumentsRequest.items:type_name -> seatrial.agent.v1.DocumentItem
 	0,  // 3: seatrial.agent.v1.ListDocumentsResponse.wanted:type_name -> seatrial.agent.v1.DocumentRef
 	9,  // 4: seatrial.agent.v1.ListDocumentsResponse.states:type_name -> seatrial.agent.v1.DocumentState
-	12, // 5: seatrial.agent.v1.ListDocumentsResponse.next:type_name -> google.protobuf.Timestamp
+	13, // 5: seatrial.agent.v1.ListDocumentsResponse.next:type_name -> google.protobuf.Timestamp
 	2,  // 6: seatrial.agent.v1.SyncDocumentsRequest.documents:type_name -> seatrial.agent.v1.Document
 	0,  // 7: seatrial.agent.v1.SyncDocumentsRequest.removed:type_name -> seatrial.agent.v1.DocumentRef
 	9,  // 8: seatrial.agent.v1.SyncDocumentsResponse.states:type_name -> seatrial.agent.v1.DocumentState
-	12, // 9: seatrial.agent.v1.DocumentStatesRequest.since:type_name -> google.protobuf.Timestamp
+	13, // 9: seatrial.agent.v1.DocumentStatesRequest.since:type_name -> google.protobuf.Timestamp
 	9,  // 10: seatrial.agent.v1.DocumentStatesResponse.states:type_name -> seatrial.agent.v1.DocumentState
-	12, // 11: seatrial.agent.v1.DocumentStatesResponse.next:type_name -> google.protobuf.Timestamp
+	13, // 11: seatrial.agent.v1.DocumentStatesResponse.next:type_name -> google.protobuf.Timestamp
 	0,  // 12: seatrial.agent.v1.DocumentState.ref:type_name -> seatrial.agent.v1.DocumentRef
-	10, // 13: seatrial.agent.v1.DocumentState.last:type_name -> seatrial.agent.v1.DocumentExecution
-	12, // 14: seatrial.agent.v1.DocumentExecution.created_at:type_name -> google.protobuf.Timestamp
-	12, // 15: seatrial.agent.v1.DocumentExecution.started_at:type_name -> google.protobuf.Timestamp
-	12, // 16: seatrial.agent.v1.DocumentExecution.finished_at:type_name -> google.protobuf.Timestamp
-	3,  // 17: seatrial.agent.v1.AgentCatalog.ListDocuments:input_type -> seatrial.agent.v1.ListDocumentsRequest
-	5,  // 18: seatrial.agent.v1.AgentCatalog.SyncDocuments:input_type -> seatrial.agent.v1.SyncDocumentsRequest
-	7,  // 19: seatrial.agent.v1.AgentCatalog.DocumentStates:input_type -> seatrial.agent.v1.DocumentStatesRequest
-	4,  // 20: seatrial.agent.v1.AgentCatalog.ListDocuments:output_type -> seatrial.agent.v1.ListDocumentsResponse
-	6,  // 21: seatrial.agent.v1.AgentCatalog.SyncDocuments:output_type -> seatrial.agent.v1.SyncDocumentsResponse
-	8,  // 22: seatrial.agent.v1.AgentCatalog.DocumentStates:output_type -> seatrial.agent.v1.DocumentStatesResponse
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	11, // 13: seatrial.agent.v1.DocumentState.last:type_name -> seatrial.agent.v1.DocumentExecution
+	10, // 14: seatrial.agent.v1.DocumentState.conditions:type_name -> seatrial.agent.v1.DocumentCondition
+	13, // 15: seatrial.agent.v1.DocumentExecution.created_at:type_name -> google.protobuf.Timestamp
+	13, // 16: seatrial.agent.v1.DocumentExecution.started_at:type_name -> google.protobuf.Timestamp
+	13, // 17: seatrial.agent.v1.DocumentExecution.finished_at:type_name -> google.protobuf.Timestamp
+	3,  // 18: seatrial.agent.v1.AgentCatalog.ListDocuments:input_type -> seatrial.agent.v1.ListDocumentsRequest
+	5,  // 19: seatrial.agent.v1.AgentCatalog.SyncDocuments:input_type -> seatrial.agent.v1.SyncDocumentsRequest
+	7,  // 20: seatrial.agent.v1.AgentCatalog.DocumentStates:input_type -> seatrial.agent.v1.DocumentStatesRequest
+	4,  // 21: seatrial.agent.v1.AgentCatalog.ListDocuments:output_type -> seatrial.agent.v1.ListDocumentsResponse
+	6,  // 22: seatrial.agent.v1.AgentCatalog.SyncDocuments:output_type -> seatrial.agent.v1.SyncDocumentsResponse
+	8,  // 23: seatrial.agent.v1.AgentCatalog.DocumentStates:output_type -> seatrial.agent.v1.DocumentStatesResponse
+	21, // [21:24] is the sub-list for method output_type
+	18, // [18:21] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_catalog_proto_init() }
@@ -983,7 +1073,7 @@ func file_seatrial_agent_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_catalog_proto_rawDesc), len(file_seatrial_agent_v1_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,7 +26,7 @@ const (
 
 type SetOwnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// workflow, template, policy, environment or release.
+	// workflow, template, policy, environment, release, schedule, trigger, webhook or receiver.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Of a release.
@@ -1531,9 +1531,9 @@ var File_seatrial_api_v1_people_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_people_proto_rawDesc = "" +
 	"\n" +
-	"\x1cseatrial/api/v1/people.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n" +
-	"\x0fSetOwnerRequest\x12K\n" +
-	"\x04kind\x18\x01 \x01(\tB7\xbaH4r2R\bworkflowR\btemplateR\x06policyR\venvironmentR\areleaseR\x04kind\x12\x1b\n" +
+	"\x1cseatrial/api/v1/people.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n" +
+	"\x0fSetOwnerRequest\x12q\n" +
+	"\x04kind\x18\x01 \x01(\tB]\xbaHZrXR\bworkflowR\btemplateR\x06policyR\venvironmentR\areleaseR\bscheduleR\atriggerR\awebhookR\breceiverR\x04kind\x12\x1b\n" +
 	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1b\n" +
 	"\x04team\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04team\"\x12\n" +

@@ -1,0 +1,115 @@
+package diagnose_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/diagnose"
+	"github.com/seatrial/seatrial/controlplane/fault"
+)
+
+func serve(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), diagnose.Socket)
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // left by a replica that was killed
+		t.Fatal(err)
+	}
+	stop, err := diagnose.Serve(path, diagnose.Options{
+		Version: "v1", Started: time.Unix(1, 0), Settings: map[string]string{"redis": "(set)"}, Log: slog.New(slog.DiscardHandler),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "seatrial_up 1\n") }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+// TestBundle reads everything that a bundle holds.
+func TestBundle(t *testing.T) { //nolint:paralleltest // a process has one profile of time
+	path := serve(t)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is for others as well: %v, %v", info.Mode(), err)
+	}
+	var out bytes.Buffer
+	if err := diagnose.At(path).Bundle(t.Context(), &out, 1); err != nil {
+		t.Fatal(err)
+	}
+	all, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range all.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.Name] = string(text)
+	}
+	var about diagnose.About
+	if err := json.Unmarshal([]byte(got["about.json"]), &about); err != nil || about.Version != "v1" || about.Goroutines == 0 || about.Settings["redis"] != "(set)" {
+		t.Errorf("%+v, %v", about, err)
+	}
+	if got["metrics.txt"] != "seatrial_up 1\n" || !strings.Contains(got["goroutines.txt"], "TestBundle") {
+		t.Errorf("metrics %q, goroutines %.300q", got["metrics.txt"], got["goroutines.txt"])
+	}
+	for _, name := range []string{"heap.pprof", "mutex.pprof", "cpu.pprof"} {
+		if !strings.HasPrefix(got[name], "\x1f\x8b") { // profiles are compressed
+			t.Errorf("%s begins with %.10q", name, got[name])
+		}
+	}
+}
+
+func TestProfile(t *testing.T) { //nolint:paralleltest // as above
+	path := serve(t)
+	for _, kind := range diagnose.Kinds() {
+		var out bytes.Buffer
+		if err := diagnose.At(path).Profile(t.Context(), &out, kind, 1); err != nil || out.Len() == 0 {
+			t.Errorf("%s: %d bytes, %v", kind, out.Len(), err)
+		}
+	}
+	for why, c := range map[string]struct {
+		path, kind string
+		seconds    int
+		want       fault.Kind
+		says       string
+	}{
+		"a kind that there is not":               {path, "money", 1, fault.Invalid, "there is no profile"},
+		"time without an end":                    {path, "cpu", 301, fault.Invalid, "from 1 to 300"},
+		"nobody is there":                        {filepath.Join(t.TempDir(), "none.sock"), "heap", 1, fault.NotFound, "no control plane runs"},
+		"what a replica left when it was killed": {dead(t), "heap", 1, fault.NotFound, "no control plane runs"},
+	} {
+		var out bytes.Buffer
+		if err := diagnose.At(c.path).Profile(t.Context(), &out, c.kind, c.seconds); !fault.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+}
+
+// dead is a socket that nobody listens on any more.
+func dead(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
