@@ -26,6 +26,7 @@ type Options struct {
 	Releases  Releases
 	Tests     Tests
 	Insight   Insight
+	Searcher  Searcher
 	Schedules Schedules
 	Triggers  Triggers
 	Webhooks  Webhooks

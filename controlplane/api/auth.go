@@ -67,7 +67,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.WebhookServiceGetWebhookProcedure, apiv1connect.WebhookServiceListDeliveriesProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
-		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
+		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceSearchProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
 		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ReleaseServiceDryRunPolicyProcedure,

@@ -14,6 +14,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution/compare"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/search"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -57,6 +59,17 @@ func (i insights) Coverage(ctx context.Context, days int) (insight.Coverage, err
 	return insight.Coverage{Matrix: m, StaleDays: days, WindowDays: 90, Notes: []string{"A note."}}, i.w.check(ctx)
 }
 
+func (i insights) Search(ctx context.Context, q search.Question) (search.Found, error) {
+	at := time.Unix(1, 0)
+	return search.Found{Text: q.Text, Groups: []search.Group{
+		{Kind: search.Workflow, Hits: []search.Hit{{Kind: search.Workflow, Title: "smoke", Ref: "smoke", Workflow: "smoke", Description: "pays", At: at}}},
+		{Kind: search.Release, Hits: []search.Hit{{Kind: search.Release, Title: "pay/shop 1.0", Application: "pay/shop", Version: "1.0", State: verdict.Ready, At: at}}},
+		{Kind: search.Execution, Hits: []search.Hit{{Kind: search.Execution, Title: "smoke", Ref: "ex", Status: execution.Failed, Environment: "eu", Commit: "abc", At: at}}},
+		{Kind: search.Test, More: true, Hits: []search.Hit{{Kind: search.Test, Title: "pays", Ref: "k", Last: "fp", At: at}}},
+		{Kind: search.Failure, Hits: []search.Hit{{Kind: search.Failure, Title: "no", Ref: "fp1:1", At: at}}},
+	}[:min(5, max(1, len(q.Kinds), q.Each))]}, i.w.check(ctx)
+}
+
 // insightCalls makes every call of the service once.
 func insightCalls() map[string]call {
 	return map[string]call{
@@ -70,6 +83,10 @@ func insightCalls() map[string]call {
 		}},
 		"GetFailure": {"read", func(ctx context.Context, b *bench) error {
 			_, err := b.insights.GetFailure(ctx, &apiv1.GetFailureRequest{Fingerprint: "fp1:1"})
+			return err
+		}},
+		"Search": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.insights.Search(ctx, &apiv1.SearchRequest{Text: "pay"})
 			return err
 		}},
 		"GetCoverage": {"read", func(ctx context.Context, b *bench) error {
@@ -137,6 +154,32 @@ func TestInsightService_Coverage(t *testing.T) {
 	}
 	if only, err := b.insights.GetCoverage(t.Context(), &apiv1.GetCoverageRequest{GapsOnly: true}); err != nil || len(only.GetRows()) != 1 {
 		t.Errorf("gaps only: %v, %v", only, err)
+	}
+}
+
+func TestInsightService_Search(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	got, err := b.insights.Search(t.Context(), &apiv1.SearchRequest{Text: "pay & more", Limit: 5})
+	if err != nil || len(got.GetGroups()) != 5 || !strings.HasSuffix(got.GetUrl(), "/search?q=pay+%26+more") {
+		t.Fatalf("%v, %v", got, err)
+	}
+	for i, want := range []string{"/workflows/smoke", "/releases/pay%2Fshop/1.0", "/executions/ex", "/tests/k", "/failures/fp1:1"} {
+		if hit := got.GetGroups()[i].GetHits()[0]; !strings.HasSuffix(hit.GetUrl(), want) || hit.GetAt().AsTime() != time.Unix(1, 0).UTC() {
+			t.Errorf("%v: want the page %s", hit, want)
+		}
+	}
+	tests := got.GetGroups()[3]
+	if !tests.GetMore() || tests.GetHits()[0].GetOutcome() != "failed" || got.GetGroups()[1].GetHits()[0].GetState() != apiv1.State_STATE_READY ||
+		got.GetGroups()[2].GetHits()[0].GetStatus() != apiv1.Status_STATUS_FAILED {
+		t.Errorf("%v", got)
+	}
+	for name, r := range map[string]*apiv1.SearchRequest{
+		"nothing": {}, "too long": {Text: strings.Repeat("a", 201)}, "an unknown kind": {Text: "a", Kinds: []string{"person"}}, "too many": {Text: "a", Limit: 51},
+	} {
+		if _, err := b.insights.Search(t.Context(), r); connect.CodeOf(err) != connect.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -124,6 +125,11 @@ type Tests interface {
 	Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quarantine, error)
 	// Release ends the quarantine of a test.
 	Release(ctx context.Context, test string) error
+}
+
+// Searcher finds things by what people remember of them, for the viewer of the context.
+type Searcher interface {
+	Search(ctx context.Context, q search.Question) (search.Found, error)
 }
 
 // Insight says what many executions say together, for the viewer of the context.

@@ -30,8 +30,10 @@ import (
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/outlook"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/schedule"
+	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -74,6 +76,8 @@ type parts struct {
 	bundles  *sign.Service
 	tests    *board.Board
 	insight  *insight.Service
+	search   *search.Service
+	outlook  *outlook.Service
 
 	schedules *schedule.Service
 	triggers  *trigger.Service

@@ -221,7 +221,7 @@ func blank(o outcome, asked values) outcome {
 
 // reading reports whether a method only looks: what a new one does that is not named like this, a viewer must be refused.
 func reading(m protoreflect.MethodDescriptor) bool {
-	return slices.ContainsFunc([]string{"Get", "List", "Watch", "Stream", "Compare", "DryRun", "WhoAmI"}, func(verb string) bool {
+	return slices.ContainsFunc([]string{"Get", "List", "Watch", "Stream", "Compare", "DryRun", "Search", "WhoAmI"}, func(verb string) bool {
 		return strings.HasPrefix(string(m.Name()), verb)
 	})
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/mirror/git"
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/outlook"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/trigger"
@@ -55,12 +57,16 @@ func (p *parts) sweep(ctx context.Context) error {
 	})
 	p.tests = board.New(p.store, p.bus, p.log, nil)
 	p.insight = insight.New(p.store, nil)
+	p.search = search.New(p.store)
+	p.outlook = outlook.New(p.store, nil)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}
 	repositories := longer{topic: mirror.Topic, due: make(chan struct{}, 1), what: "repositories", do: p.mirror.SweepRepositories}
 	var over sync.WaitGroup
-	over.Go(func() { p.everyNowAndThen(ctx, calls, releases, repositories) })
+	names := longer{due: make(chan struct{}, 1), what: "what can be searched for", do: p.search.List}
+	over.Go(func() { p.everyNowAndThen(ctx, calls, releases, repositories, names) })
+	over.Go(func() { p.carryOut(ctx, names) })
 	over.Go(func() { p.carryOut(ctx, repositories) })
 	over.Go(func() { p.carryOut(ctx, calls) })
 	over.Go(func() { p.carryOut(ctx, releases) })
@@ -74,7 +80,7 @@ func (p *parts) sweep(ctx context.Context) error {
 
 // longer is what may take long, and is carried out after a hint and when it is due.
 type longer struct {
-	topic string // of the hints
+	topic string // of the hints; empty when it is never urgent
 	due   chan struct{}
 	what  string
 	do    func(context.Context) error
@@ -103,8 +109,12 @@ func (p *parts) everyNowAndThen(ctx context.Context, rest ...longer) {
 
 // carryOut does what may take long, one after the other.
 func (p *parts) carryOut(ctx context.Context, l longer) {
-	hints, forget := p.bus.Subscribe(ctx, l.topic)
-	defer forget()
+	var hints <-chan struct{}
+	if l.topic != "" {
+		var forget func()
+		hints, forget = p.bus.Subscribe(ctx, l.topic)
+		defer forget()
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -58,6 +58,35 @@ type Change struct {
 	After  verdict.State
 	Cause  string // a sentence
 	At     time.Time
+
+	Blockers []Blocker // what kept it from being ready; filled in for the outlook alone
+}
+
+// Blocker is a rule that keeps a release from being ready in a cell; environment and suite are empty for one that is of none.
+type Blocker struct {
+	Rule        string `json:"rule"`
+	Environment string `json:"environment,omitempty"`
+	Suite       string `json:"suite,omitempty"`
+}
+
+// Blockers returns what a verdict of not ready rests upon; nothing for any other.
+func Blockers(out verdict.Output) []Blocker {
+	if out.State != verdict.NotReady {
+		return nil
+	}
+	var list []Blocker
+	for _, rule := range out.Rules {
+		if !rule.Against() {
+			continue
+		}
+		for _, c := range rule.Failing {
+			list = append(list, Blocker{Rule: rule.ID, Environment: c.Environment, Suite: c.Suite})
+		}
+		if len(rule.Failing) == 0 {
+			list = append(list, Blocker{Rule: rule.ID})
+		}
+	}
+	return list
 }
 
 // Link says why an execution is evidence for a release.
@@ -135,6 +164,7 @@ type Decision struct {
 	At       time.Time
 	Arrivals int // of the release when it was read, before anything that the verdict rests upon
 	Cause    string
+	Blockers []Blocker // of a verdict of not ready
 }
 
 // Itself is the key of a test that stands for a workflow as a whole: of one whose steps write no reports, and of one that ended badly

@@ -59,7 +59,10 @@ func (s *Store) createResults(ctx context.Context, tx *db.Tx, of resultsOf, list
 	if err != nil || of.superseded {
 		return err
 	}
-	return s.addToStrips(ctx, tx, of, strips, list[len(list)-1].ID)
+	if err := s.addToStrips(ctx, tx, of, strips, list[len(list)-1].ID); err != nil {
+		return err
+	}
+	return s.rememberFailures(ctx, tx, of, list)
 }
 
 // byKey is the order of the index of keys: what comes in that order is found beside what came before it.

@@ -203,8 +203,16 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 			if err := s.noticeVerdict(ctx, tx, row, before, string(d.State), cause); err != nil {
 				return err
 			}
-			if err := tx.ReleaseChange.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetNumber(row.Changes + 1).
-				SetBefore(before).SetAfter(string(d.State)).SetCause(cause).Exec(ctx); err != nil {
+			made := tx.ReleaseChange.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetNumber(row.Changes + 1).
+				SetBefore(before).SetAfter(string(d.State)).SetCause(cause)
+			if len(d.Blockers) > 0 {
+				text, err := json.Marshal(d.Blockers)
+				if err != nil {
+					return fmt.Errorf("encode what keeps a release from being ready: %w", err)
+				}
+				made.SetBlockers(text)
+			}
+			if err := made.Exec(ctx); err != nil {
 				return err
 			}
 		}

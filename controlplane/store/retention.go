@@ -66,6 +66,9 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 	if swept.Strips, err = s.deleteStrips(ctx, before); err != nil {
 		return swept, err
 	}
+	if err := s.deleteUnfound(ctx); err != nil {
+		return swept, err
+	}
 	return swept, s.fewMonths(ctx)
 }
 

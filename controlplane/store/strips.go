@@ -87,11 +87,16 @@ func (s *Store) editStrips(ctx context.Context, tx *db.Tx, at stripsAt, keys []s
 			to++
 		}
 		offset := from
-		blocks = append(blocks, block{prefix: prefix, keys: keys[from:to], change: func(i int, old strips.Entry) strips.Entry {
+		b := block{prefix: prefix, keys: keys[from:to], grown: new(int)}
+		b.change = func(i int, old strips.Entry) strips.Entry {
 			changed := change(offset+i, old)
 			changes.note(old, changed)
+			if old.Letters == "" {
+				*b.grown = 1
+			}
 			return changed
-		}})
+		}
+		blocks = append(blocks, b)
 		from = to
 	}
 	for part := range slices.Chunk(blocks, blocksAtOnce) {
@@ -107,6 +112,7 @@ type block struct {
 	prefix string
 	keys   []string
 	change func(i int, old strips.Entry) strips.Entry
+	grown  *int // 1 when a test has come into it
 }
 
 func (s *Store) editBlocks(ctx context.Context, tx *db.Tx, at stripsAt, list []block) error {
@@ -128,10 +134,10 @@ func (s *Store) editBlocks(ctx context.Context, tx *db.Tx, at stripsAt, list []b
 		if err != nil {
 			return err //nolint:wrapcheck // the caller says what it was about
 		}
-		values = append(values, at.organization.String(), at.workflow, at.environment, b.prefix, body, oldest)
+		values = append(values, at.organization.String(), at.workflow, at.environment, b.prefix, body, oldest, *b.grown)
 	}
-	_, err = s.exec(ctx, tx, "INSERT INTO strip_blocks (organization_id, workflow, environment_name, prefix, body, oldest_at) VALUES "+
-		rowsOf(len(list), 6)+" ON CONFLICT (organization_id, workflow, environment_name, prefix) DO UPDATE SET body = excluded.body, oldest_at = excluded.oldest_at", values...)
+	_, err = s.exec(ctx, tx, "INSERT INTO strip_blocks AS s (organization_id, workflow, environment_name, prefix, body, oldest_at, grown) VALUES "+
+		rowsOf(len(list), 7)+" ON CONFLICT (organization_id, workflow, environment_name, prefix) DO UPDATE SET body = excluded.body, oldest_at = excluded.oldest_at, grown = s.grown + excluded.grown", values...)
 	return err
 }
 

@@ -48,6 +48,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -163,6 +165,8 @@ func checkColumn(t, c string) error {
 			repository.Table:              repository.ValidColumn,
 			run.Table:                     run.ValidColumn,
 			schedule.Table:                schedule.ValidColumn,
+			searchentry.Table:             searchentry.ValidColumn,
+			searchword.Table:              searchword.ValidColumn,
 			service.Table:                 service.ValidColumn,
 			setting.Table:                 setting.ValidColumn,
 			step.Table:                    step.ValidColumn,

@@ -40,6 +40,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -68,7 +70,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 55)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 57)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -932,6 +934,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldBefore:         {Type: field.TypeString, Column: releasechange.FieldBefore},
 			releasechange.FieldAfter:          {Type: field.TypeString, Column: releasechange.FieldAfter},
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
+			releasechange.FieldBlockers:       {Type: field.TypeJSON, Column: releasechange.FieldBlockers},
 		},
 	}
 	graph.Nodes[32] = &sqlgraph.Node{
@@ -1056,6 +1059,45 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   searchentry.Table,
+			Columns: searchentry.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: searchentry.FieldID,
+			},
+		},
+		Type: "SearchEntry",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			searchentry.FieldOrganizationID: {Type: field.TypeUUID, Column: searchentry.FieldOrganizationID},
+			searchentry.FieldKind:           {Type: field.TypeString, Column: searchentry.FieldKind},
+			searchentry.FieldRef:            {Type: field.TypeString, Column: searchentry.FieldRef},
+			searchentry.FieldWorkflow:       {Type: field.TypeString, Column: searchentry.FieldWorkflow},
+			searchentry.FieldTitle:          {Type: field.TypeString, Column: searchentry.FieldTitle},
+			searchentry.FieldWords:          {Type: field.TypeString, Column: searchentry.FieldWords},
+			searchentry.FieldVersion:        {Type: field.TypeInt, Column: searchentry.FieldVersion},
+			searchentry.FieldListed:         {Type: field.TypeBool, Column: searchentry.FieldListed},
+			searchentry.FieldSubjectID:      {Type: field.TypeUUID, Column: searchentry.FieldSubjectID},
+		},
+	}
+	graph.Nodes[37] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   searchword.Table,
+			Columns: searchword.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: searchword.FieldID,
+			},
+		},
+		Type: "SearchWord",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			searchword.FieldOrganizationID: {Type: field.TypeUUID, Column: searchword.FieldOrganizationID},
+			searchword.FieldKind:           {Type: field.TypeString, Column: searchword.FieldKind},
+			searchword.FieldWord:           {Type: field.TypeBytes, Column: searchword.FieldWord},
+			searchword.FieldEntryID:        {Type: field.TypeInt, Column: searchword.FieldEntryID},
+		},
+	}
+	graph.Nodes[38] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -1080,7 +1122,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -1095,7 +1137,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -1125,7 +1167,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   stripblock.Table,
 			Columns: stripblock.Columns,
@@ -1142,9 +1184,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			stripblock.FieldPrefix:          {Type: field.TypeString, Column: stripblock.FieldPrefix},
 			stripblock.FieldBody:            {Type: field.TypeString, Column: stripblock.FieldBody},
 			stripblock.FieldOldestAt:        {Type: field.TypeTime, Column: stripblock.FieldOldestAt},
+			stripblock.FieldGrown:           {Type: field.TypeInt, Column: stripblock.FieldGrown},
+			stripblock.FieldListed:          {Type: field.TypeInt, Column: stripblock.FieldListed},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -1161,7 +1205,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[41] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1179,7 +1223,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[42] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1201,7 +1245,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1221,7 +1265,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1240,7 +1284,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1274,7 +1318,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trigger.Table,
 			Columns: trigger.Columns,
@@ -1303,7 +1347,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[47] = &sqlgraph.Node{
+	graph.Nodes[49] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   triggerwatch.Table,
 			Columns: triggerwatch.Columns,
@@ -1325,7 +1369,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			triggerwatch.FieldSince:          {Type: field.TypeTime, Column: triggerwatch.FieldSince},
 		},
 	}
-	graph.Nodes[48] = &sqlgraph.Node{
+	graph.Nodes[50] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1352,7 +1396,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[49] = &sqlgraph.Node{
+	graph.Nodes[51] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   unreliabletest.Table,
 			Columns: unreliabletest.Columns,
@@ -1371,7 +1415,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			unreliabletest.FieldLastAt:          {Type: field.TypeTime, Column: unreliabletest.FieldLastAt},
 		},
 	}
-	graph.Nodes[50] = &sqlgraph.Node{
+	graph.Nodes[52] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1401,7 +1445,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[51] = &sqlgraph.Node{
+	graph.Nodes[53] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   watchmark.Table,
 			Columns: watchmark.Columns,
@@ -1422,7 +1466,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			watchmark.FieldSeenAt:         {Type: field.TypeTime, Column: watchmark.FieldSeenAt},
 		},
 	}
-	graph.Nodes[52] = &sqlgraph.Node{
+	graph.Nodes[54] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   webhook.Table,
 			Columns: webhook.Columns,
@@ -1457,7 +1501,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[53] = &sqlgraph.Node{
+	graph.Nodes[55] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1480,7 +1524,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[54] = &sqlgraph.Node{
+	graph.Nodes[56] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -7158,6 +7202,11 @@ func (f *ReleaseChangeFilter) WhereCause(p entql.StringP) {
 	f.Where(p.Field(releasechange.FieldCause))
 }
 
+// WhereBlockers applies the entql json.RawMessage predicate on the blockers field.
+func (f *ReleaseChangeFilter) WhereBlockers(p entql.BytesP) {
+	f.Where(p.Field(releasechange.FieldBlockers))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ReleaseChangeFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -7841,6 +7890,151 @@ func (f *ScheduleFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *SearchEntryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the SearchEntryQuery builder.
+func (_q *SearchEntryQuery) Filter() *SearchEntryFilter {
+	return &SearchEntryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *SearchEntryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the SearchEntryMutation builder.
+func (m *SearchEntryMutation) Filter() *SearchEntryFilter {
+	return &SearchEntryFilter{config: m.config, predicateAdder: m}
+}
+
+// SearchEntryFilter provides a generic filtering capability at runtime for SearchEntryQuery.
+type SearchEntryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *SearchEntryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *SearchEntryFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(searchentry.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *SearchEntryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(searchentry.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *SearchEntryFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldKind))
+}
+
+// WhereRef applies the entql string predicate on the ref field.
+func (f *SearchEntryFilter) WhereRef(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldRef))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *SearchEntryFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldWorkflow))
+}
+
+// WhereTitle applies the entql string predicate on the title field.
+func (f *SearchEntryFilter) WhereTitle(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldTitle))
+}
+
+// WhereWords applies the entql string predicate on the words field.
+func (f *SearchEntryFilter) WhereWords(p entql.StringP) {
+	f.Where(p.Field(searchentry.FieldWords))
+}
+
+// WhereVersion applies the entql int predicate on the version field.
+func (f *SearchEntryFilter) WhereVersion(p entql.IntP) {
+	f.Where(p.Field(searchentry.FieldVersion))
+}
+
+// WhereListed applies the entql bool predicate on the listed field.
+func (f *SearchEntryFilter) WhereListed(p entql.BoolP) {
+	f.Where(p.Field(searchentry.FieldListed))
+}
+
+// WhereSubjectID applies the entql [16]byte predicate on the subject_id field.
+func (f *SearchEntryFilter) WhereSubjectID(p entql.ValueP) {
+	f.Where(p.Field(searchentry.FieldSubjectID))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *SearchWordQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the SearchWordQuery builder.
+func (_q *SearchWordQuery) Filter() *SearchWordFilter {
+	return &SearchWordFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *SearchWordMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the SearchWordMutation builder.
+func (m *SearchWordMutation) Filter() *SearchWordFilter {
+	return &SearchWordFilter{config: m.config, predicateAdder: m}
+}
+
+// SearchWordFilter provides a generic filtering capability at runtime for SearchWordQuery.
+type SearchWordFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *SearchWordFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *SearchWordFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(searchword.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *SearchWordFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(searchword.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *SearchWordFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(searchword.FieldKind))
+}
+
+// WhereWord applies the entql []byte predicate on the word field.
+func (f *SearchWordFilter) WhereWord(p entql.BytesP) {
+	f.Where(p.Field(searchword.FieldWord))
+}
+
+// WhereEntryID applies the entql int predicate on the entry_id field.
+func (f *SearchWordFilter) WhereEntryID(p entql.IntP) {
+	f.Where(p.Field(searchword.FieldEntryID))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ServiceQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -7869,7 +8063,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8002,7 +8196,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8052,7 +8246,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8205,7 +8399,7 @@ type StripBlockFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StripBlockFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8246,6 +8440,16 @@ func (f *StripBlockFilter) WhereOldestAt(p entql.TimeP) {
 	f.Where(p.Field(stripblock.FieldOldestAt))
 }
 
+// WhereGrown applies the entql int predicate on the grown field.
+func (f *StripBlockFilter) WhereGrown(p entql.IntP) {
+	f.Where(p.Field(stripblock.FieldGrown))
+}
+
+// WhereListed applies the entql int predicate on the listed field.
+func (f *StripBlockFilter) WhereListed(p entql.IntP) {
+	f.Where(p.Field(stripblock.FieldListed))
+}
+
 // addPredicate implements the predicateAdder interface.
 func (_q *TeamQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
@@ -8275,7 +8479,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8349,7 +8553,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8456,7 +8660,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8569,7 +8773,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8672,7 +8876,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8756,7 +8960,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8957,7 +9161,7 @@ type TriggerFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9105,7 +9309,7 @@ type TriggerWatchFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerWatchFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9232,7 +9436,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9370,7 +9574,7 @@ type UnreliableTestFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *UnreliableTestFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9440,7 +9644,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9593,7 +9797,7 @@ type WatchMarkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WatchMarkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9701,7 +9905,7 @@ type WebhookFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WebhookFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9879,7 +10083,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9997,7 +10201,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

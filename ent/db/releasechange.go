@@ -3,6 +3,7 @@
 package db
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -36,6 +37,8 @@ type ReleaseChange struct {
 	After string `json:"after,omitempty"`
 	// Cause holds the value of the "cause" field.
 	Cause string `json:"cause,omitempty"`
+	// Blockers holds the value of the "blockers" field.
+	Blockers json.RawMessage `json:"blockers,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReleaseChangeQuery when eager-loading is set.
 	Edges        ReleaseChangeEdges `json:"edges"`
@@ -80,6 +83,8 @@ func (*ReleaseChange) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case releasechange.FieldBlockers:
+			values[i] = new([]byte)
 		case releasechange.FieldNumber:
 			values[i] = new(sql.NullInt64)
 		case releasechange.FieldBefore, releasechange.FieldAfter, releasechange.FieldCause:
@@ -157,6 +162,14 @@ func (_m *ReleaseChange) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Cause = value.String
 			}
+		case releasechange.FieldBlockers:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field blockers", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Blockers); err != nil {
+					return fmt.Errorf("unmarshal field blockers: %w", err)
+				}
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -226,6 +239,9 @@ func (_m *ReleaseChange) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("cause=")
 	builder.WriteString(_m.Cause)
+	builder.WriteString(", ")
+	builder.WriteString("blockers=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Blockers))
 	builder.WriteByte(')')
 	return builder.String()
 }

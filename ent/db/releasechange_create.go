@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -87,6 +88,12 @@ func (_c *ReleaseChangeCreate) SetAfter(v string) *ReleaseChangeCreate {
 // SetCause sets the "cause" field.
 func (_c *ReleaseChangeCreate) SetCause(v string) *ReleaseChangeCreate {
 	_c.mutation.SetCause(v)
+	return _c
+}
+
+// SetBlockers sets the "blockers" field.
+func (_c *ReleaseChangeCreate) SetBlockers(v json.RawMessage) *ReleaseChangeCreate {
+	_c.mutation.SetBlockers(v)
 	return _c
 }
 
@@ -267,6 +274,10 @@ func (_c *ReleaseChangeCreate) createSpec() (*ReleaseChange, *sqlgraph.CreateSpe
 		_spec.SetField(releasechange.FieldCause, field.TypeString, value)
 		_node.Cause = value
 	}
+	if value, ok := _c.mutation.Blockers(); ok {
+		_spec.SetField(releasechange.FieldBlockers, field.TypeJSON, value)
+		_node.Blockers = value
+	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -402,6 +413,9 @@ func (u *ReleaseChangeUpsertOne) UpdateNewValues() *ReleaseChangeUpsertOne {
 		}
 		if _, exists := u.create.mutation.Cause(); exists {
 			s.SetIgnore(releasechange.FieldCause)
+		}
+		if _, exists := u.create.mutation.Blockers(); exists {
+			s.SetIgnore(releasechange.FieldBlockers)
 		}
 	}))
 	return u
@@ -651,6 +665,9 @@ func (u *ReleaseChangeUpsertBulk) UpdateNewValues() *ReleaseChangeUpsertBulk {
 			}
 			if _, exists := b.mutation.Cause(); exists {
 				s.SetIgnore(releasechange.FieldCause)
+			}
+			if _, exists := b.mutation.Blockers(); exists {
+				s.SetIgnore(releasechange.FieldBlockers)
 			}
 		}
 	}))

@@ -114,6 +114,9 @@ func (_u *ReleaseChangeUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(releasechange.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if _u.mutation.BlockersCleared() {
+		_spec.ClearField(releasechange.FieldBlockers, field.TypeJSON)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -250,6 +253,9 @@ func (_u *ReleaseChangeUpdateOne) sqlSave(ctx context.Context) (_node *ReleaseCh
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(releasechange.FieldUpdatedAt, field.TypeTime, value)
+	}
+	if _u.mutation.BlockersCleared() {
+		_spec.ClearField(releasechange.FieldBlockers, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &ReleaseChange{config: _u.config}

@@ -29,7 +29,11 @@ type StripBlock struct {
 	// Body holds the value of the "body" field.
 	Body string `json:"body,omitempty"`
 	// OldestAt holds the value of the "oldest_at" field.
-	OldestAt     time.Time `json:"oldest_at,omitempty"`
+	OldestAt time.Time `json:"oldest_at,omitempty"`
+	// Grown holds the value of the "grown" field.
+	Grown int `json:"grown,omitempty"`
+	// Listed holds the value of the "listed" field.
+	Listed       int `json:"listed,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -38,7 +42,7 @@ func (*StripBlock) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case stripblock.FieldID:
+		case stripblock.FieldID, stripblock.FieldGrown, stripblock.FieldListed:
 			values[i] = new(sql.NullInt64)
 		case stripblock.FieldWorkflow, stripblock.FieldEnvironmentName, stripblock.FieldPrefix, stripblock.FieldBody:
 			values[i] = new(sql.NullString)
@@ -103,6 +107,18 @@ func (_m *StripBlock) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OldestAt = value.Time
 			}
+		case stripblock.FieldGrown:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field grown", values[i])
+			} else if value.Valid {
+				_m.Grown = int(value.Int64)
+			}
+		case stripblock.FieldListed:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field listed", values[i])
+			} else if value.Valid {
+				_m.Listed = int(value.Int64)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -156,6 +172,12 @@ func (_m *StripBlock) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("oldest_at=")
 	builder.WriteString(_m.OldestAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	builder.WriteString("grown=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Grown))
+	builder.WriteString(", ")
+	builder.WriteString("listed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Listed))
 	builder.WriteByte(')')
 	return builder.String()
 }

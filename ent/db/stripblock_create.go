@@ -59,6 +59,34 @@ func (_c *StripBlockCreate) SetOldestAt(v time.Time) *StripBlockCreate {
 	return _c
 }
 
+// SetGrown sets the "grown" field.
+func (_c *StripBlockCreate) SetGrown(v int) *StripBlockCreate {
+	_c.mutation.SetGrown(v)
+	return _c
+}
+
+// SetNillableGrown sets the "grown" field if the given value is not nil.
+func (_c *StripBlockCreate) SetNillableGrown(v *int) *StripBlockCreate {
+	if v != nil {
+		_c.SetGrown(*v)
+	}
+	return _c
+}
+
+// SetListed sets the "listed" field.
+func (_c *StripBlockCreate) SetListed(v int) *StripBlockCreate {
+	_c.mutation.SetListed(v)
+	return _c
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_c *StripBlockCreate) SetNillableListed(v *int) *StripBlockCreate {
+	if v != nil {
+		_c.SetListed(*v)
+	}
+	return _c
+}
+
 // Mutation returns the StripBlockMutation object of the builder.
 func (_c *StripBlockCreate) Mutation() *StripBlockMutation {
 	return _c.mutation
@@ -66,6 +94,9 @@ func (_c *StripBlockCreate) Mutation() *StripBlockMutation {
 
 // Save creates the StripBlock in the database.
 func (_c *StripBlockCreate) Save(ctx context.Context) (*StripBlock, error) {
+	if err := _c.defaults(); err != nil {
+		return nil, err
+	}
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -91,6 +122,19 @@ func (_c *StripBlockCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *StripBlockCreate) defaults() error {
+	if _, ok := _c.mutation.Grown(); !ok {
+		v := stripblock.DefaultGrown
+		_c.mutation.SetGrown(v)
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		v := stripblock.DefaultListed
+		_c.mutation.SetListed(v)
+	}
+	return nil
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *StripBlockCreate) check() error {
 	if _, ok := _c.mutation.OrganizationID(); !ok {
@@ -110,6 +154,12 @@ func (_c *StripBlockCreate) check() error {
 	}
 	if _, ok := _c.mutation.OldestAt(); !ok {
 		return &ValidationError{Name: "oldest_at", err: errors.New(`db: missing required field "StripBlock.oldest_at"`)}
+	}
+	if _, ok := _c.mutation.Grown(); !ok {
+		return &ValidationError{Name: "grown", err: errors.New(`db: missing required field "StripBlock.grown"`)}
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		return &ValidationError{Name: "listed", err: errors.New(`db: missing required field "StripBlock.listed"`)}
 	}
 	return nil
 }
@@ -161,6 +211,14 @@ func (_c *StripBlockCreate) createSpec() (*StripBlock, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OldestAt(); ok {
 		_spec.SetField(stripblock.FieldOldestAt, field.TypeTime, value)
 		_node.OldestAt = value
+	}
+	if value, ok := _c.mutation.Grown(); ok {
+		_spec.SetField(stripblock.FieldGrown, field.TypeInt, value)
+		_node.Grown = value
+	}
+	if value, ok := _c.mutation.Listed(); ok {
+		_spec.SetField(stripblock.FieldListed, field.TypeInt, value)
+		_node.Listed = value
 	}
 	return _node, _spec
 }
@@ -235,6 +293,42 @@ func (u *StripBlockUpsert) SetOldestAt(v time.Time) *StripBlockUpsert {
 // UpdateOldestAt sets the "oldest_at" field to the value that was provided on create.
 func (u *StripBlockUpsert) UpdateOldestAt() *StripBlockUpsert {
 	u.SetExcluded(stripblock.FieldOldestAt)
+	return u
+}
+
+// SetGrown sets the "grown" field.
+func (u *StripBlockUpsert) SetGrown(v int) *StripBlockUpsert {
+	u.Set(stripblock.FieldGrown, v)
+	return u
+}
+
+// UpdateGrown sets the "grown" field to the value that was provided on create.
+func (u *StripBlockUpsert) UpdateGrown() *StripBlockUpsert {
+	u.SetExcluded(stripblock.FieldGrown)
+	return u
+}
+
+// AddGrown adds v to the "grown" field.
+func (u *StripBlockUpsert) AddGrown(v int) *StripBlockUpsert {
+	u.Add(stripblock.FieldGrown, v)
+	return u
+}
+
+// SetListed sets the "listed" field.
+func (u *StripBlockUpsert) SetListed(v int) *StripBlockUpsert {
+	u.Set(stripblock.FieldListed, v)
+	return u
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *StripBlockUpsert) UpdateListed() *StripBlockUpsert {
+	u.SetExcluded(stripblock.FieldListed)
+	return u
+}
+
+// AddListed adds v to the "listed" field.
+func (u *StripBlockUpsert) AddListed(v int) *StripBlockUpsert {
+	u.Add(stripblock.FieldListed, v)
 	return u
 }
 
@@ -320,6 +414,48 @@ func (u *StripBlockUpsertOne) UpdateOldestAt() *StripBlockUpsertOne {
 	})
 }
 
+// SetGrown sets the "grown" field.
+func (u *StripBlockUpsertOne) SetGrown(v int) *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.SetGrown(v)
+	})
+}
+
+// AddGrown adds v to the "grown" field.
+func (u *StripBlockUpsertOne) AddGrown(v int) *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.AddGrown(v)
+	})
+}
+
+// UpdateGrown sets the "grown" field to the value that was provided on create.
+func (u *StripBlockUpsertOne) UpdateGrown() *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.UpdateGrown()
+	})
+}
+
+// SetListed sets the "listed" field.
+func (u *StripBlockUpsertOne) SetListed(v int) *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// AddListed adds v to the "listed" field.
+func (u *StripBlockUpsertOne) AddListed(v int) *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.AddListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *StripBlockUpsertOne) UpdateListed() *StripBlockUpsertOne {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.UpdateListed()
+	})
+}
+
 // Exec executes the query.
 func (u *StripBlockUpsertOne) Exec(ctx context.Context) error {
 	if len(u.create.conflict) == 0 {
@@ -372,6 +508,7 @@ func (_c *StripBlockCreateBulk) Save(ctx context.Context) ([]*StripBlock, error)
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*StripBlockMutation)
 				if !ok {
@@ -564,6 +701,48 @@ func (u *StripBlockUpsertBulk) SetOldestAt(v time.Time) *StripBlockUpsertBulk {
 func (u *StripBlockUpsertBulk) UpdateOldestAt() *StripBlockUpsertBulk {
 	return u.Update(func(s *StripBlockUpsert) {
 		s.UpdateOldestAt()
+	})
+}
+
+// SetGrown sets the "grown" field.
+func (u *StripBlockUpsertBulk) SetGrown(v int) *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.SetGrown(v)
+	})
+}
+
+// AddGrown adds v to the "grown" field.
+func (u *StripBlockUpsertBulk) AddGrown(v int) *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.AddGrown(v)
+	})
+}
+
+// UpdateGrown sets the "grown" field to the value that was provided on create.
+func (u *StripBlockUpsertBulk) UpdateGrown() *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.UpdateGrown()
+	})
+}
+
+// SetListed sets the "listed" field.
+func (u *StripBlockUpsertBulk) SetListed(v int) *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// AddListed adds v to the "listed" field.
+func (u *StripBlockUpsertBulk) AddListed(v int) *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.AddListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *StripBlockUpsertBulk) UpdateListed() *StripBlockUpsertBulk {
+	return u.Update(func(s *StripBlockUpsert) {
+		s.UpdateListed()
 	})
 }
 

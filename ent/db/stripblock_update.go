@@ -57,6 +57,48 @@ func (_u *StripBlockUpdate) SetNillableOldestAt(v *time.Time) *StripBlockUpdate 
 	return _u
 }
 
+// SetGrown sets the "grown" field.
+func (_u *StripBlockUpdate) SetGrown(v int) *StripBlockUpdate {
+	_u.mutation.ResetGrown()
+	_u.mutation.SetGrown(v)
+	return _u
+}
+
+// SetNillableGrown sets the "grown" field if the given value is not nil.
+func (_u *StripBlockUpdate) SetNillableGrown(v *int) *StripBlockUpdate {
+	if v != nil {
+		_u.SetGrown(*v)
+	}
+	return _u
+}
+
+// AddGrown adds value to the "grown" field.
+func (_u *StripBlockUpdate) AddGrown(v int) *StripBlockUpdate {
+	_u.mutation.AddGrown(v)
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *StripBlockUpdate) SetListed(v int) *StripBlockUpdate {
+	_u.mutation.ResetListed()
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *StripBlockUpdate) SetNillableListed(v *int) *StripBlockUpdate {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// AddListed adds value to the "listed" field.
+func (_u *StripBlockUpdate) AddListed(v int) *StripBlockUpdate {
+	_u.mutation.AddListed(v)
+	return _u
+}
+
 // Mutation returns the StripBlockMutation object of the builder.
 func (_u *StripBlockUpdate) Mutation() *StripBlockMutation {
 	return _u.mutation
@@ -110,6 +152,18 @@ func (_u *StripBlockUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.OldestAt(); ok {
 		_spec.SetField(stripblock.FieldOldestAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Grown(); ok {
+		_spec.SetField(stripblock.FieldGrown, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedGrown(); ok {
+		_spec.AddField(stripblock.FieldGrown, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(stripblock.FieldListed, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedListed(); ok {
+		_spec.AddField(stripblock.FieldListed, field.TypeInt, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -157,6 +211,48 @@ func (_u *StripBlockUpdateOne) SetNillableOldestAt(v *time.Time) *StripBlockUpda
 	if v != nil {
 		_u.SetOldestAt(*v)
 	}
+	return _u
+}
+
+// SetGrown sets the "grown" field.
+func (_u *StripBlockUpdateOne) SetGrown(v int) *StripBlockUpdateOne {
+	_u.mutation.ResetGrown()
+	_u.mutation.SetGrown(v)
+	return _u
+}
+
+// SetNillableGrown sets the "grown" field if the given value is not nil.
+func (_u *StripBlockUpdateOne) SetNillableGrown(v *int) *StripBlockUpdateOne {
+	if v != nil {
+		_u.SetGrown(*v)
+	}
+	return _u
+}
+
+// AddGrown adds value to the "grown" field.
+func (_u *StripBlockUpdateOne) AddGrown(v int) *StripBlockUpdateOne {
+	_u.mutation.AddGrown(v)
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *StripBlockUpdateOne) SetListed(v int) *StripBlockUpdateOne {
+	_u.mutation.ResetListed()
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *StripBlockUpdateOne) SetNillableListed(v *int) *StripBlockUpdateOne {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// AddListed adds value to the "listed" field.
+func (_u *StripBlockUpdateOne) AddListed(v int) *StripBlockUpdateOne {
+	_u.mutation.AddListed(v)
 	return _u
 }
 
@@ -242,6 +338,18 @@ func (_u *StripBlockUpdateOne) sqlSave(ctx context.Context) (_node *StripBlock, 
 	}
 	if value, ok := _u.mutation.OldestAt(); ok {
 		_spec.SetField(stripblock.FieldOldestAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.Grown(); ok {
+		_spec.SetField(stripblock.FieldGrown, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedGrown(); ok {
+		_spec.AddField(stripblock.FieldGrown, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(stripblock.FieldListed, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedListed(); ok {
+		_spec.AddField(stripblock.FieldListed, field.TypeInt, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &StripBlock{config: _u.config}

@@ -86,6 +86,10 @@ type Tx struct {
 	Run *RunClient
 	// Schedule is the client for interacting with the Schedule builders.
 	Schedule *ScheduleClient
+	// SearchEntry is the client for interacting with the SearchEntry builders.
+	SearchEntry *SearchEntryClient
+	// SearchWord is the client for interacting with the SearchWord builders.
+	SearchWord *SearchWordClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
@@ -291,6 +295,8 @@ func (tx *Tx) init() {
 	tx.Repository = NewRepositoryClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
 	tx.Schedule = NewScheduleClient(tx.config)
+	tx.SearchEntry = NewSearchEntryClient(tx.config)
+	tx.SearchWord = NewSearchWordClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)

@@ -25,6 +25,7 @@ func Shared() map[string]string {
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
 		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
 		"Notice": "for the control plane alone", "WatchMark": "for the control plane alone",
+		"SearchWord": "nobody reads it but for the entries that have a word, which are a team's",
 	}
 }
 
@@ -51,7 +52,8 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "StripBlock" || table == "UnreliableTest" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event" || table == "TriggerWatch"
+	return table == "StripBlock" || table == "UnreliableTest" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event" || table == "TriggerWatch" ||
+		table == "SearchEntry"
 }
 
 // confine narrows what a viewer sees to the own teams, in an organization that wants that.
@@ -79,6 +81,11 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 		q.Where(func(s *sql.Selector) {
 			s.Where(sql.Or(sql.And(sql.EQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "workflows"))),
 				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
+		})
+		return privacy.Skip
+	case *db.SearchEntryQuery:
+		q.Where(func(s *sql.Selector) {
+			s.Where(sql.Or(sql.In(s.C("workflow"), owned(v, "workflows")), sql.In(s.C("subject_id"), ownedIn(v, "releases", "id"))))
 		})
 		return privacy.Skip
 	case *db.TriggerWatchQuery:

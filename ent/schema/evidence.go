@@ -182,6 +182,8 @@ func (StripBlock) Fields() []ent.Field {
 		field.String("prefix").Immutable(), // of the keys
 		field.Text("body"),                 // a line for each test
 		field.Time("oldest_at"),            // when that of its tests ran last that has not run for longest
+		field.Int("grown").Default(1),      // how often tests have come into it
+		field.Int("listed").Default(0),     // how often they had when its tests were made to be found by their names
 	}
 }
 
@@ -193,6 +195,7 @@ func (StripBlock) Indexes() []ent.Index {
 	return []ent.Index{
 		unique("workflow", "environment_name", "prefix"),
 		index.Fields("oldest_at"),
+		index.Fields("id").StorageKey("stripblock_unlisted").Annotations(entsql.IndexWhere("grown <> listed")),
 	}
 }
 

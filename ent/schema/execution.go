@@ -62,6 +62,7 @@ func (Execution) Indexes() []ent.Index {
 		unique("idempotency_key"),
 		index.Fields("organization_id", "id"),
 		index.Fields("organization_id", "workflow", "id"),
+		index.Fields("organization_id", "commit", "id").Annotations(entsql.IndexWhere(`"commit" <> ''`)),
 		index.Fields("organization_id", "status", "id"), // of the rare ones: looked for one by one, all would be read
 		index.Fields("root_id"),
 	}

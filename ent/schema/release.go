@@ -143,6 +143,7 @@ func (ReleaseChange) Fields() []ent.Field {
 		field.String("before").Immutable(), // empty for the first
 		field.String("after").Immutable(),
 		field.Text("cause").Immutable(),
+		field.JSON("blockers", json.RawMessage{}).Optional().Immutable(), // release.Blocker of each that kept it from being ready
 	}
 }
 
@@ -150,7 +151,9 @@ func (ReleaseChange) Fields() []ent.Field {
 func (ReleaseChange) Edges() []ent.Edge { return []ent.Edge{parent("release", Release.Type)} }
 
 // Indexes of the table.
-func (ReleaseChange) Indexes() []ent.Index { return []ent.Index{unique("release_id", "number")} }
+func (ReleaseChange) Indexes() []ent.Index {
+	return []ent.Index{unique("release_id", "number"), index.Fields("organization_id", "id")}
+}
 
 // Waiver is an exception from a rule for a release, asked for by one person and approved by others.
 type Waiver struct{ ent.Schema }

@@ -44,8 +44,14 @@ func open(ctx context.Context, t *testing.T, address string) {
 // until waits for an expression to become true in the page.
 func until(ctx context.Context, t *testing.T, expression string) {
 	t.Helper()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(2*time.Minute))); err != nil {
-		t.Fatalf("%s: %v", expression, err)
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(2*time.Minute)))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "(-32000)") { // the page is being left
+			t.Fatalf("%s: %v", expression, err)
+		}
 	}
 }
 

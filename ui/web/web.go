@@ -40,6 +40,8 @@ type Options struct {
 	Releases     view.Releases
 	Tests        view.Tests
 	Insight      view.Insight
+	Search       view.Search
+	Outlook      view.Outlook
 	Schedules    view.Schedules
 	Triggers     view.Triggers
 	Webhooks     view.Webhooks
@@ -65,7 +67,7 @@ type Options struct {
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
 		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
-		o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -143,6 +145,7 @@ func (s *site) openPages() map[string]http.HandlerFunc {
 		"GET /invitations/{secret}":                s.open(s.invitation),
 		"POST /invitations/{secret}":               s.recordedAs("AcceptInvitation", s.open(s.accept)),
 		"POST /theme":                              s.open(s.setTheme),
+		"POST /keys":                               s.open(s.setKeys),
 		"GET /api":                                 s.open(s.apiPage),
 		"GET /api/{service}":                       s.open(s.apiService),
 	}
@@ -162,6 +165,9 @@ func (s *site) memberPages() map[string]memberPage {
 	all := map[string]memberPage{
 		"GET /{$}":                                                                s.start,
 		"GET /o/{org}":                                                            s.overview,
+		"GET /o/{org}/search":                                                     s.search,
+		"GET /o/{org}/components":                                                 s.components,
+		"GET /o/{org}/keyboard":                                                   s.keyboard,
 		"GET /o/{org}/catalog":                                                    s.catalog,
 		"GET /o/{org}/workflows/{name}":                                           s.workflow,
 		"GET /o/{org}/templates":                                                  s.templates,
@@ -184,6 +190,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/executions/{id}/files/{file}/{name}":                        s.file,
 		"GET /o/{org}/executions/{id}/files.zip":                                  s.archive,
 		"GET /o/{org}/releases":                                                   s.releases,
+		"GET /o/{org}/releases/outlook":                                           s.outlook,
 		"GET /o/{org}/releases/{application}/{version}":                           s.release,
 		"GET /o/{org}/releases/{application}/{version}/events":                    s.releaseEvents,
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  s.waive,

@@ -216,7 +216,7 @@ func (s *Service) decide(ctx context.Context, r release.Release) error {
 	if err != nil {
 		return fmt.Errorf("encode the verdict on release %s: %w", r.ID, err)
 	}
-	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: at, Arrivals: r.Arrivals, Cause: causeOf(r, out)})
+	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: at, Arrivals: r.Arrivals, Cause: causeOf(r, out), Blockers: release.Blockers(out)})
 	if err != nil {
 		return fmt.Errorf("store the verdict on release %s: %w", r.ID, err)
 	}

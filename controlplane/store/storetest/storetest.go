@@ -26,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -85,6 +86,8 @@ type Evidence interface {
 	assess.Store
 	board.Store
 	insight.Store
+	search.Store
+	Stories
 	audit.Store
 }
 
@@ -98,7 +101,7 @@ func Run(t *testing.T, open Open) {
 		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Places": places(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
-		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
+		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Search": searching(), "Stories": stories(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

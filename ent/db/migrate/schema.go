@@ -799,6 +799,14 @@ var (
 				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 			{
+				Name:    "execution_organization_id_commit_id",
+				Unique:  false,
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[15], ExecutionsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "\"commit\" <> ''",
+				},
+			},
+			{
 				Name:    "execution_organization_id_status_id",
 				Unique:  false,
 				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[3], ExecutionsColumns[0]},
@@ -1608,6 +1616,7 @@ var (
 		{Name: "before", Type: field.TypeString},
 		{Name: "after", Type: field.TypeString},
 		{Name: "cause", Type: field.TypeString, Size: 2147483647},
+		{Name: "blockers", Type: field.TypeJSON, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "release_id", Type: field.TypeUUID},
 	}
@@ -1619,13 +1628,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "release_changes_organizations_organization",
-				Columns:    []*schema.Column{ReleaseChangesColumns[7]},
+				Columns:    []*schema.Column{ReleaseChangesColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "release_changes_releases_release",
-				Columns:    []*schema.Column{ReleaseChangesColumns[8]},
+				Columns:    []*schema.Column{ReleaseChangesColumns[9]},
 				RefColumns: []*schema.Column{ReleasesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1634,7 +1643,12 @@ var (
 			{
 				Name:    "releasechange_organization_id_release_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{ReleaseChangesColumns[7], ReleaseChangesColumns[8], ReleaseChangesColumns[3]},
+				Columns: []*schema.Column{ReleaseChangesColumns[8], ReleaseChangesColumns[9], ReleaseChangesColumns[3]},
+			},
+			{
+				Name:    "releasechange_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReleaseChangesColumns[8], ReleaseChangesColumns[0]},
 			},
 		},
 	}
@@ -1901,6 +1915,66 @@ var (
 			},
 		},
 	}
+	// SearchEntriesColumns holds the columns for the "search_entries" table.
+	SearchEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "ref", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "title", Type: field.TypeString, Size: 2147483647},
+		{Name: "words", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "version", Type: field.TypeInt, Default: 0},
+		{Name: "listed", Type: field.TypeBool, Default: false},
+		{Name: "subject_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// SearchEntriesTable holds the schema information for the "search_entries" table.
+	SearchEntriesTable = &schema.Table{
+		Name:       "search_entries",
+		Columns:    SearchEntriesColumns,
+		PrimaryKey: []*schema.Column{SearchEntriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "searchentry_organization_id_kind_ref_workflow",
+				Unique:  true,
+				Columns: []*schema.Column{SearchEntriesColumns[1], SearchEntriesColumns[2], SearchEntriesColumns[3], SearchEntriesColumns[4]},
+			},
+			{
+				Name:    "searchentry_unlisted",
+				Unique:  false,
+				Columns: []*schema.Column{SearchEntriesColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "NOT listed",
+				},
+			},
+		},
+	}
+	// SearchWordsColumns holds the columns for the "search_words" table.
+	SearchWordsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "word", Type: field.TypeBytes},
+		{Name: "entry_id", Type: field.TypeInt},
+	}
+	// SearchWordsTable holds the schema information for the "search_words" table.
+	SearchWordsTable = &schema.Table{
+		Name:       "search_words",
+		Columns:    SearchWordsColumns,
+		PrimaryKey: []*schema.Column{SearchWordsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "searchword_organization_id_kind_word_entry_id",
+				Unique:  true,
+				Columns: []*schema.Column{SearchWordsColumns[1], SearchWordsColumns[2], SearchWordsColumns[3], SearchWordsColumns[4]},
+			},
+			{
+				Name:    "searchword_entry_id_word",
+				Unique:  false,
+				Columns: []*schema.Column{SearchWordsColumns[4], SearchWordsColumns[3]},
+			},
+		},
+	}
 	// ServicesColumns holds the columns for the "services" table.
 	ServicesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2024,6 +2098,8 @@ var (
 		{Name: "prefix", Type: field.TypeString},
 		{Name: "body", Type: field.TypeString, Size: 2147483647},
 		{Name: "oldest_at", Type: field.TypeTime},
+		{Name: "grown", Type: field.TypeInt, Default: 1},
+		{Name: "listed", Type: field.TypeInt, Default: 0},
 	}
 	// StripBlocksTable holds the schema information for the "strip_blocks" table.
 	StripBlocksTable = &schema.Table{
@@ -2040,6 +2116,14 @@ var (
 				Name:    "stripblock_oldest_at",
 				Unique:  false,
 				Columns: []*schema.Column{StripBlocksColumns[6]},
+			},
+			{
+				Name:    "stripblock_unlisted",
+				Unique:  false,
+				Columns: []*schema.Column{StripBlocksColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "grown <> listed",
+				},
 			},
 		},
 	}
@@ -2766,6 +2850,8 @@ var (
 		RepositoriesTable,
 		RunsTable,
 		SchedulesTable,
+		SearchEntriesTable,
+		SearchWordsTable,
 		ServicesTable,
 		SettingsTable,
 		StepsTable,

@@ -975,6 +975,54 @@ func (f ScheduleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutatio
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ScheduleMutation", m)
 }
 
+// The SearchEntryQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SearchEntryQueryRuleFunc func(context.Context, *db.SearchEntryQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SearchEntryQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SearchEntryQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SearchEntryQuery", q)
+}
+
+// The SearchEntryMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SearchEntryMutationRuleFunc func(context.Context, *db.SearchEntryMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SearchEntryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SearchEntryMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SearchEntryMutation", m)
+}
+
+// The SearchWordQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SearchWordQueryRuleFunc func(context.Context, *db.SearchWordQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SearchWordQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SearchWordQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SearchWordQuery", q)
+}
+
+// The SearchWordMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SearchWordMutationRuleFunc func(context.Context, *db.SearchWordMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SearchWordMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SearchWordMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SearchWordMutation", m)
+}
+
 // The ServiceQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ServiceQueryRuleFunc func(context.Context, *db.ServiceQuery) error
@@ -1538,6 +1586,10 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.ScheduleQuery:
 		return q.Filter(), nil
+	case *db.SearchEntryQuery:
+		return q.Filter(), nil
+	case *db.SearchWordQuery:
+		return q.Filter(), nil
 	case *db.ServiceQuery:
 		return q.Filter(), nil
 	case *db.SettingQuery:
@@ -1654,6 +1706,10 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.RunMutation:
 		return m.Filter(), nil
 	case *db.ScheduleMutation:
+		return m.Filter(), nil
+	case *db.SearchEntryMutation:
+		return m.Filter(), nil
+	case *db.SearchWordMutation:
 		return m.Filter(), nil
 	case *db.ServiceMutation:
 		return m.Filter(), nil

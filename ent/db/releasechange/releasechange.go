@@ -32,6 +32,8 @@ const (
 	FieldAfter = "after"
 	// FieldCause holds the string denoting the cause field in the database.
 	FieldCause = "cause"
+	// FieldBlockers holds the string denoting the blockers field in the database.
+	FieldBlockers = "blockers"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeRelease holds the string denoting the release edge name in mutations.
@@ -65,6 +67,7 @@ var Columns = []string{
 	FieldBefore,
 	FieldAfter,
 	FieldCause,
+	FieldBlockers,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).

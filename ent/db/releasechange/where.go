@@ -451,6 +451,16 @@ func CauseContainsFold(v string) predicate.ReleaseChange {
 	return predicate.ReleaseChange(sql.FieldContainsFold(FieldCause, v))
 }
 
+// BlockersIsNil applies the IsNil predicate on the "blockers" field.
+func BlockersIsNil() predicate.ReleaseChange {
+	return predicate.ReleaseChange(sql.FieldIsNull(FieldBlockers))
+}
+
+// BlockersNotNil applies the NotNil predicate on the "blockers" field.
+func BlockersNotNil() predicate.ReleaseChange {
+	return predicate.ReleaseChange(sql.FieldNotNull(FieldBlockers))
+}
+
 // HasOrganization applies the HasEdge predicate on the "organization" edge.
 func HasOrganization() predicate.ReleaseChange {
 	return predicate.ReleaseChange(func(s *sql.Selector) {

@@ -43,6 +43,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
+	"github.com/seatrial/seatrial/ent/db/searchentry"
+	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -1730,6 +1732,60 @@ func init() {
 	scheduleDescID := scheduleMixinFields0[0].Descriptor()
 	// schedule.DefaultID holds the default value on creation for the id field.
 	schedule.DefaultID = scheduleDescID.Default.(func() uuid.UUID)
+	searchentry.Policy = privacy.NewPolicies(schema.SearchEntry{})
+	searchentry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := searchentry.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	searchentryFields := schema.SearchEntry{}.Fields()
+	_ = searchentryFields
+	// searchentryDescKind is the schema descriptor for kind field.
+	searchentryDescKind := searchentryFields[1].Descriptor()
+	// searchentry.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	searchentry.KindValidator = searchentryDescKind.Validators[0].(func(string) error)
+	// searchentryDescRef is the schema descriptor for ref field.
+	searchentryDescRef := searchentryFields[2].Descriptor()
+	// searchentry.RefValidator is a validator for the "ref" field. It is called by the builders before save.
+	searchentry.RefValidator = searchentryDescRef.Validators[0].(func(string) error)
+	// searchentryDescWorkflow is the schema descriptor for workflow field.
+	searchentryDescWorkflow := searchentryFields[3].Descriptor()
+	// searchentry.DefaultWorkflow holds the default value on creation for the workflow field.
+	searchentry.DefaultWorkflow = searchentryDescWorkflow.Default.(string)
+	// searchentryDescWords is the schema descriptor for words field.
+	searchentryDescWords := searchentryFields[5].Descriptor()
+	// searchentry.DefaultWords holds the default value on creation for the words field.
+	searchentry.DefaultWords = searchentryDescWords.Default.(string)
+	// searchentryDescVersion is the schema descriptor for version field.
+	searchentryDescVersion := searchentryFields[6].Descriptor()
+	// searchentry.DefaultVersion holds the default value on creation for the version field.
+	searchentry.DefaultVersion = searchentryDescVersion.Default.(int)
+	// searchentryDescListed is the schema descriptor for listed field.
+	searchentryDescListed := searchentryFields[7].Descriptor()
+	// searchentry.DefaultListed holds the default value on creation for the listed field.
+	searchentry.DefaultListed = searchentryDescListed.Default.(bool)
+	searchword.Policy = privacy.NewPolicies(schema.SearchWord{})
+	searchword.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := searchword.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	searchwordFields := schema.SearchWord{}.Fields()
+	_ = searchwordFields
+	// searchwordDescKind is the schema descriptor for kind field.
+	searchwordDescKind := searchwordFields[1].Descriptor()
+	// searchword.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	searchword.KindValidator = searchwordDescKind.Validators[0].(func(string) error)
+	// searchwordDescWord is the schema descriptor for word field.
+	searchwordDescWord := searchwordFields[2].Descriptor()
+	// searchword.WordValidator is a validator for the "word" field. It is called by the builders before save.
+	searchword.WordValidator = searchwordDescWord.Validators[0].(func([]byte) error)
 	serviceMixin := schema.Service{}.Mixin()
 	service.Policy = privacy.NewPolicies(serviceMixin[0], schema.Service{})
 	service.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1842,6 +1898,16 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	stripblockFields := schema.StripBlock{}.Fields()
+	_ = stripblockFields
+	// stripblockDescGrown is the schema descriptor for grown field.
+	stripblockDescGrown := stripblockFields[6].Descriptor()
+	// stripblock.DefaultGrown holds the default value on creation for the grown field.
+	stripblock.DefaultGrown = stripblockDescGrown.Default.(int)
+	// stripblockDescListed is the schema descriptor for listed field.
+	stripblockDescListed := stripblockFields[7].Descriptor()
+	// stripblock.DefaultListed holds the default value on creation for the listed field.
+	stripblock.DefaultListed = stripblockDescListed.Default.(int)
 	teamMixin := schema.Team{}.Mixin()
 	team.Policy = privacy.NewPolicies(teamMixin[0], schema.Team{})
 	team.Hooks[0] = func(next ent.Mutator) ent.Mutator {

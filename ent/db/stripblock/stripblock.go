@@ -24,6 +24,10 @@ const (
 	FieldBody = "body"
 	// FieldOldestAt holds the string denoting the oldest_at field in the database.
 	FieldOldestAt = "oldest_at"
+	// FieldGrown holds the string denoting the grown field in the database.
+	FieldGrown = "grown"
+	// FieldListed holds the string denoting the listed field in the database.
+	FieldListed = "listed"
 	// Table holds the table name of the stripblock in the database.
 	Table = "strip_blocks"
 )
@@ -37,6 +41,8 @@ var Columns = []string{
 	FieldPrefix,
 	FieldBody,
 	FieldOldestAt,
+	FieldGrown,
+	FieldListed,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -57,6 +63,10 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [1]ent.Hook
 	Policy ent.Policy
+	// DefaultGrown holds the default value on creation for the "grown" field.
+	DefaultGrown int
+	// DefaultListed holds the default value on creation for the "listed" field.
+	DefaultListed int
 )
 
 // OrderOption defines the ordering options for the StripBlock queries.
@@ -95,4 +105,14 @@ func ByBody(opts ...sql.OrderTermOption) OrderOption {
 // ByOldestAt orders the results by the oldest_at field.
 func ByOldestAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOldestAt, opts...).ToFunc()
+}
+
+// ByGrown orders the results by the grown field.
+func ByGrown(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldGrown, opts...).ToFunc()
+}
+
+// ByListed orders the results by the listed field.
+func ByListed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldListed, opts...).ToFunc()
 }

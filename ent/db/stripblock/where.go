@@ -85,6 +85,16 @@ func OldestAt(v time.Time) predicate.StripBlock {
 	return predicate.StripBlock(sql.FieldEQ(FieldOldestAt, v))
 }
 
+// Grown applies equality check predicate on the "grown" field. It's identical to GrownEQ.
+func Grown(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldEQ(FieldGrown, v))
+}
+
+// Listed applies equality check predicate on the "listed" field. It's identical to ListedEQ.
+func Listed(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldEQ(FieldListed, v))
+}
+
 // OrganizationIDEQ applies the EQ predicate on the "organization_id" field.
 func OrganizationIDEQ(v uuid.UUID) predicate.StripBlock {
 	return predicate.StripBlock(sql.FieldEQ(FieldOrganizationID, v))
@@ -423,6 +433,86 @@ func OldestAtLT(v time.Time) predicate.StripBlock {
 // OldestAtLTE applies the LTE predicate on the "oldest_at" field.
 func OldestAtLTE(v time.Time) predicate.StripBlock {
 	return predicate.StripBlock(sql.FieldLTE(FieldOldestAt, v))
+}
+
+// GrownEQ applies the EQ predicate on the "grown" field.
+func GrownEQ(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldEQ(FieldGrown, v))
+}
+
+// GrownNEQ applies the NEQ predicate on the "grown" field.
+func GrownNEQ(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldNEQ(FieldGrown, v))
+}
+
+// GrownIn applies the In predicate on the "grown" field.
+func GrownIn(vs ...int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldIn(FieldGrown, vs...))
+}
+
+// GrownNotIn applies the NotIn predicate on the "grown" field.
+func GrownNotIn(vs ...int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldNotIn(FieldGrown, vs...))
+}
+
+// GrownGT applies the GT predicate on the "grown" field.
+func GrownGT(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldGT(FieldGrown, v))
+}
+
+// GrownGTE applies the GTE predicate on the "grown" field.
+func GrownGTE(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldGTE(FieldGrown, v))
+}
+
+// GrownLT applies the LT predicate on the "grown" field.
+func GrownLT(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldLT(FieldGrown, v))
+}
+
+// GrownLTE applies the LTE predicate on the "grown" field.
+func GrownLTE(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldLTE(FieldGrown, v))
+}
+
+// ListedEQ applies the EQ predicate on the "listed" field.
+func ListedEQ(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldEQ(FieldListed, v))
+}
+
+// ListedNEQ applies the NEQ predicate on the "listed" field.
+func ListedNEQ(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldNEQ(FieldListed, v))
+}
+
+// ListedIn applies the In predicate on the "listed" field.
+func ListedIn(vs ...int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldIn(FieldListed, vs...))
+}
+
+// ListedNotIn applies the NotIn predicate on the "listed" field.
+func ListedNotIn(vs ...int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldNotIn(FieldListed, vs...))
+}
+
+// ListedGT applies the GT predicate on the "listed" field.
+func ListedGT(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldGT(FieldListed, v))
+}
+
+// ListedGTE applies the GTE predicate on the "listed" field.
+func ListedGTE(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldGTE(FieldListed, v))
+}
+
+// ListedLT applies the LT predicate on the "listed" field.
+func ListedLT(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldLT(FieldListed, v))
+}
+
+// ListedLTE applies the LTE predicate on the "listed" field.
+func ListedLTE(v int) predicate.StripBlock {
+	return predicate.StripBlock(sql.FieldLTE(FieldListed, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -87,6 +87,19 @@ func (i *insights) GetFailure(_ context.Context, r *apiv1.GetFailureRequest) (*a
 	}, nil
 }
 
+func (i *insights) Search(_ context.Context, r *apiv1.SearchRequest) (*apiv1.SearchResponse, error) {
+	if i.quiet {
+		return &apiv1.SearchResponse{}, nil
+	}
+	return &apiv1.SearchResponse{Url: "https://seatrial.test/o/acme/search?q=pay", Groups: []*apiv1.SearchGroup{
+		{Kind: "workflow", Hits: []*apiv1.SearchHit{{Title: "smoke", Ref: "smoke", At: instant(1)}}},
+		{Kind: "release", Hits: []*apiv1.SearchHit{{Title: "shop 1.0", State: apiv1.State_STATE_NOT_READY, Commit: "0123abc", At: instant(2)}}},
+		{Kind: "execution", Hits: []*apiv1.SearchHit{{Title: "smoke", Ref: "ex-1", Status: apiv1.Status_STATUS_TIMED_OUT, Environment: "eu", At: instant(3)}}},
+		{Kind: "test", More: true, Hits: []*apiv1.SearchHit{{Title: r.GetText() + "\x1b[31m", Ref: "k", Outcome: "failed", Environment: "eu", At: instant(4)}}},
+		{Kind: "failure", More: true, Hits: []*apiv1.SearchHit{{Title: "no\nway", Ref: "fp1:1", Environment: "eu", At: instant(5)}}},
+	}}, nil
+}
+
 func (i *insights) GetCoverage(_ context.Context, r *apiv1.GetCoverageRequest) (*apiv1.GetCoverageResponse, error) {
 	out := &apiv1.GetCoverageResponse{Environments: []string{"eu", "us"}, StaleDays: 14, WindowDays: 90}
 	out.UnresolvedPolicies = i.unresolved
@@ -152,6 +165,9 @@ func TestInsights(t *testing.T) {
 		"failures-one":     {args: []string{"failures", "fp1:1"}},
 		"failures-both":    {args: []string{"failures", "fp1:1", "--workflow", "smoke"}},
 		"failures-json":    {args: []string{"failures", "-o", "json"}, quiet: true},
+		"search":           {args: []string{"search", "pays", "card", "--limit", "1"}},
+		"search-none":      {args: []string{"search", "bitcoin"}, quiet: true},
+		"search-json":      {args: []string{"search", "pay", "-o", "json"}, quiet: true},
 		"coverage":         {args: []string{"coverage"}},
 		"coverage-all":     {args: []string{"coverage", "--all"}},
 		"coverage-check":   {args: []string{"coverage", "--check"}},

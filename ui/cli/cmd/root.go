@@ -113,7 +113,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
-		a.release(), a.tests(), a.compare(), a.report(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
+		a.release(), a.tests(), a.compare(), a.report(), a.failureClusters(), a.search(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local(), a.mcp(), a.contexts(), a.doctor())
 	sayArguments(root)
 	a.completions(root)

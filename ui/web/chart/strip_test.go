@@ -87,6 +87,30 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		title   string
+		columns []chart.Column
+		reason  string
+	}{
+		"columns": {"3 weeks", []chart.Column{
+			{Title: "week 1", Parts: []chart.Part{{"ready", 2}, {"not_ready", 1}}}, {Title: "week 2"}, {Title: "week 3", Parts: []chart.Part{{"ready", 4}, {"incomplete", 0.001}}},
+		}, "what happened at all is seen, what did not is left out, and a week without anything has its place"},
+		"columns-hostile": {`</title><script>alert(1)</script>`, []chart.Column{{Title: `</title><img src=x onerror=alert(1)>&`, Parts: []chart.Part{{`"><script>`, 1}}}}, "texts stay texts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := chart.Columns(tc.title, tc.columns)
+			wellFormed(t, got)
+			golden(t, filepath.Join("testdata", name+".svg"), strings.ReplaceAll(got, "><", ">\n<")+"\n", tc.reason)
+		})
+	}
+	if got := chart.Columns("nothing", []chart.Column{{}, {Parts: []chart.Part{{"ready", 0}}}}); got != "" {
+		t.Errorf("nothing is drawn as %q", got)
+	}
+}
+
 func TestStrip_Empty(t *testing.T) {
 	t.Parallel()
 	if got := chart.Strip("nothing", nil); got != "" {

@@ -18,6 +18,7 @@ type Frame struct {
 	Email   string
 	Area    Area
 	Refresh bool   // the page changes by itself: without script it is loaded again
+	NoKeys  bool   // single keys do nothing
 	Fault   string // id of a failure, on its page only
 }
 

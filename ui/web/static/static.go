@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:embed app.css app.js flag.svg
+//go:embed app.css app.js keys.js flag.svg
 var files embed.FS
 
 // Prefix is where the files are served.
@@ -23,6 +23,7 @@ const Prefix = "/static/"
 type Assets struct {
 	Style  string
 	Script string
+	Keys   string
 	Flag   string
 }
 
@@ -46,6 +47,7 @@ func New() (*Handler, error) {
 	}{
 		{"app.css", "text/css; charset=utf-8", &h.Assets.Style},
 		{"app.js", "text/javascript; charset=utf-8", &h.Assets.Script},
+		{"keys.js", "text/javascript; charset=utf-8", &h.Assets.Keys},
 		{"flag.svg", "image/svg+xml", &h.Assets.Flag},
 	} {
 		content, err := files.ReadFile(f.name)

@@ -23,7 +23,7 @@ func TestHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, kind := range map[string]string{
-		h.Assets.Style: "text/css; charset=utf-8", h.Assets.Script: "text/javascript; charset=utf-8", h.Assets.Flag: "image/svg+xml",
+		h.Assets.Style: "text/css; charset=utf-8", h.Assets.Script: "text/javascript; charset=utf-8", h.Assets.Keys: "text/javascript; charset=utf-8", h.Assets.Flag: "image/svg+xml",
 	} {
 		res := get(t, h, path)
 		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != kind || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
@@ -40,16 +40,18 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-// TestScriptIsSmall keeps the promise that pages need next to nothing: the one script has at most 6 KiB.
+// TestScriptIsSmall keeps the promise that pages need next to nothing: each script has at most 6 KiB.
 func TestScriptIsSmall(t *testing.T) {
 	t.Parallel()
 	h, err := static.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := get(t, h, h.Assets.Script)
-	defer func() { _ = res.Body.Close() }()
-	if res.ContentLength < 1<<10 || res.ContentLength > 6<<10 {
-		t.Errorf("the script has %d bytes", res.ContentLength)
+	for _, path := range []string{h.Assets.Script, h.Assets.Keys} {
+		res := get(t, h, path)
+		_ = res.Body.Close()
+		if res.ContentLength < 1<<10 || res.ContentLength > 6<<10 {
+			t.Errorf("%s has %d bytes", path, res.ContentLength)
+		}
 	}
 }

@@ -1459,11 +1459,337 @@ func (x *CoverageCell) GetLastGreenAt() *timestamppb.Timestamp {
 	return nil
 }
 
+type SearchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A hit has a word for each of the words that begins with it.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// workflow, release, execution, test, failure; empty for all.
+	Kinds []string `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Hits of each kind, at most 50; 0 means 10.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRequest) Reset() {
+	*x = SearchRequest{}
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRequest) ProtoMessage() {}
+
+func (x *SearchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
+func (*SearchRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_insight_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SearchRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SearchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each kind that something was found of.
+	Groups []*SearchGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Page of the same question.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchResponse) Reset() {
+	*x = SearchResponse{}
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchResponse) ProtoMessage() {}
+
+func (x *SearchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
+func (*SearchResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_insight_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SearchResponse) GetGroups() []*SearchGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+type SearchGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The best first.
+	Hits []*SearchHit `protobuf:"bytes,2,rep,name=hits,proto3" json:"hits,omitempty"`
+	// There is more of it than was asked for.
+	More          bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchGroup) Reset() {
+	*x = SearchGroup{}
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchGroup) ProtoMessage() {}
+
+func (x *SearchGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchGroup.ProtoReflect.Descriptor instead.
+func (*SearchGroup) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_insight_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SearchGroup) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SearchGroup) GetHits() []*SearchHit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *SearchGroup) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type SearchHit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Title string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// Name of a workflow, key of a test, id of an execution, fingerprint of a failure; empty for a release.
+	Ref string `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	// That a test or an execution is of, and one of those of a failure.
+	Workflow    string `protobuf:"bytes,3,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	Application string `protobuf:"bytes,5,opt,name=application,proto3" json:"application,omitempty"`
+	Version     string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// Of a release.
+	State State `protobuf:"varint,7,opt,name=state,proto3,enum=seatrial.api.v1.State" json:"state,omitempty"`
+	// Of an execution.
+	Status Status `protobuf:"varint,8,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
+	// Where an execution or, last, a test ran.
+	Environment string `protobuf:"bytes,9,opt,name=environment,proto3" json:"environment,omitempty"`
+	Commit      string `protobuf:"bytes,10,opt,name=commit,proto3" json:"commit,omitempty"`
+	// When it was created, or last seen.
+	At *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	// How a test ended last there.
+	Outcome       string `protobuf:"bytes,12,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Url           string `protobuf:"bytes,13,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchHit) Reset() {
+	*x = SearchHit{}
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchHit) ProtoMessage() {}
+
+func (x *SearchHit) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_insight_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
+func (*SearchHit) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_insight_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SearchHit) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *SearchHit) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *SearchHit) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *SearchHit) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SearchHit) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *SearchHit) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *SearchHit) GetState() State {
+	if x != nil {
+		return x.State
+	}
+	return State_STATE_UNSPECIFIED
+}
+
+func (x *SearchHit) GetStatus() Status {
+	if x != nil {
+		return x.Status
+	}
+	return Status_STATUS_UNSPECIFIED
+}
+
+func (x *SearchHit) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *SearchHit) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *SearchHit) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *SearchHit) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *SearchHit) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 var File_seatrial_api_v1_insight_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/api/v1/insight.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\"\x99\x01\n" +
+	"\x1dseatrial/api/v1/insight.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\x1a\x1dseatrial/api/v1/release.proto\"\x99\x01\n" +
 	"\x18CompareExecutionsRequest\x12+\n" +
 	"\fexecution_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\vexecutionId\x12$\n" +
 	"\abase_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06baseId\x12*\n" +
@@ -1599,12 +1925,40 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"lastStatus\x123\n" +
 	"\alast_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12*\n" +
 	"\x11last_execution_id\x18\a \x01(\tR\x0flastExecutionId\x12>\n" +
-	"\rlast_green_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastGreenAt2\x9e\x03\n" +
+	"\rlast_green_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastGreenAt\"\xa1\x01\n" +
+	"\rSearchRequest\x12\x1e\n" +
+	"\x04text\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x04text\x12O\n" +
+	"\x05kinds\x18\x02 \x03(\tB9\xbaH6\x92\x013\x10\x05\"/r-R\bworkflowR\areleaseR\texecutionR\x04testR\afailureR\x05kinds\x12\x1f\n" +
+	"\x05limit\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\x05limit\"X\n" +
+	"\x0eSearchResponse\x124\n" +
+	"\x06groups\x18\x01 \x03(\v2\x1c.seatrial.api.v1.SearchGroupR\x06groups\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"e\n" +
+	"\vSearchGroup\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12.\n" +
+	"\x04hits\x18\x02 \x03(\v2\x1a.seatrial.api.v1.SearchHitR\x04hits\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\x9e\x03\n" +
+	"\tSearchHit\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x10\n" +
+	"\x03ref\x18\x02 \x01(\tR\x03ref\x12\x1a\n" +
+	"\bworkflow\x18\x03 \x01(\tR\bworkflow\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12 \n" +
+	"\vapplication\x18\x05 \x01(\tR\vapplication\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12,\n" +
+	"\x05state\x18\a \x01(\x0e2\x16.seatrial.api.v1.StateR\x05state\x12/\n" +
+	"\x06status\x18\b \x01(\x0e2\x17.seatrial.api.v1.StatusR\x06status\x12 \n" +
+	"\venvironment\x18\t \x01(\tR\venvironment\x12\x16\n" +
+	"\x06commit\x18\n" +
+	" \x01(\tR\x06commit\x12*\n" +
+	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x18\n" +
+	"\aoutcome\x18\f \x01(\tR\aoutcome\x12\x10\n" +
+	"\x03url\x18\r \x01(\tR\x03url2\xee\x03\n" +
 	"\x0eInsightService\x12o\n" +
 	"\x11CompareExecutions\x12).seatrial.api.v1.CompareExecutionsRequest\x1a*.seatrial.api.v1.CompareExecutionsResponse\"\x03\x90\x02\x01\x12`\n" +
 	"\fListFailures\x12$.seatrial.api.v1.ListFailuresRequest\x1a%.seatrial.api.v1.ListFailuresResponse\"\x03\x90\x02\x01\x12Z\n" +
 	"\n" +
-	"GetFailure\x12\".seatrial.api.v1.GetFailureRequest\x1a#.seatrial.api.v1.GetFailureResponse\"\x03\x90\x02\x01\x12]\n" +
+	"GetFailure\x12\".seatrial.api.v1.GetFailureRequest\x1a#.seatrial.api.v1.GetFailureResponse\"\x03\x90\x02\x01\x12N\n" +
+	"\x06Search\x12\x1e.seatrial.api.v1.SearchRequest\x1a\x1f.seatrial.api.v1.SearchResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\vGetCoverage\x12#.seatrial.api.v1.GetCoverageRequest\x1a$.seatrial.api.v1.GetCoverageResponse\"\x03\x90\x02\x01B\xbf\x01\n" +
 	"\x13com.seatrial.api.v1B\fInsightProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
@@ -1620,7 +1974,7 @@ func file_seatrial_api_v1_insight_proto_rawDescGZIP() []byte {
 	return file_seatrial_api_v1_insight_proto_rawDescData
 }
 
-var file_seatrial_api_v1_insight_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_seatrial_api_v1_insight_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_seatrial_api_v1_insight_proto_goTypes = []any{
 	(*CompareExecutionsRequest)(nil),  // 0: seatrial.api.v1.CompareExecutionsRequest
 	(*CompareExecutionsResponse)(nil), // 1: seatrial.api.v1.CompareExecutionsResponse
@@ -1639,46 +1993,58 @@ var file_seatrial_api_v1_insight_proto_goTypes = []any{
 	(*GetCoverageResponse)(nil),       // 14: seatrial.api.v1.GetCoverageResponse
 	(*CoverageRow)(nil),               // 15: seatrial.api.v1.CoverageRow
 	(*CoverageCell)(nil),              // 16: seatrial.api.v1.CoverageCell
-	(Status)(0),                       // 17: seatrial.api.v1.Status
-	(*timestamppb.Timestamp)(nil),     // 18: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 19: google.protobuf.Duration
+	(*SearchRequest)(nil),             // 17: seatrial.api.v1.SearchRequest
+	(*SearchResponse)(nil),            // 18: seatrial.api.v1.SearchResponse
+	(*SearchGroup)(nil),               // 19: seatrial.api.v1.SearchGroup
+	(*SearchHit)(nil),                 // 20: seatrial.api.v1.SearchHit
+	(Status)(0),                       // 21: seatrial.api.v1.Status
+	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 23: google.protobuf.Duration
+	(State)(0),                        // 24: seatrial.api.v1.State
 }
 var file_seatrial_api_v1_insight_proto_depIdxs = []int32{
 	2,  // 0: seatrial.api.v1.CompareExecutionsResponse.before:type_name -> seatrial.api.v1.ComparedExecution
 	2,  // 1: seatrial.api.v1.CompareExecutionsResponse.after:type_name -> seatrial.api.v1.ComparedExecution
 	3,  // 2: seatrial.api.v1.CompareExecutionsResponse.groups:type_name -> seatrial.api.v1.ComparedGroup
 	5,  // 3: seatrial.api.v1.CompareExecutionsResponse.differences:type_name -> seatrial.api.v1.Difference
-	17, // 4: seatrial.api.v1.ComparedExecution.status:type_name -> seatrial.api.v1.Status
-	18, // 5: seatrial.api.v1.ComparedExecution.created_at:type_name -> google.protobuf.Timestamp
+	21, // 4: seatrial.api.v1.ComparedExecution.status:type_name -> seatrial.api.v1.Status
+	22, // 5: seatrial.api.v1.ComparedExecution.created_at:type_name -> google.protobuf.Timestamp
 	4,  // 6: seatrial.api.v1.ComparedGroup.tests:type_name -> seatrial.api.v1.ComparedTest
-	19, // 7: seatrial.api.v1.ComparedTest.before_took:type_name -> google.protobuf.Duration
-	19, // 8: seatrial.api.v1.ComparedTest.after_took:type_name -> google.protobuf.Duration
+	23, // 7: seatrial.api.v1.ComparedTest.before_took:type_name -> google.protobuf.Duration
+	23, // 8: seatrial.api.v1.ComparedTest.after_took:type_name -> google.protobuf.Duration
 	8,  // 9: seatrial.api.v1.ListFailuresResponse.clusters:type_name -> seatrial.api.v1.FailureCluster
-	18, // 10: seatrial.api.v1.FailureCluster.first_seen:type_name -> google.protobuf.Timestamp
-	18, // 11: seatrial.api.v1.FailureCluster.last_seen:type_name -> google.protobuf.Timestamp
+	22, // 10: seatrial.api.v1.FailureCluster.first_seen:type_name -> google.protobuf.Timestamp
+	22, // 11: seatrial.api.v1.FailureCluster.last_seen:type_name -> google.protobuf.Timestamp
 	8,  // 12: seatrial.api.v1.GetFailureResponse.cluster:type_name -> seatrial.api.v1.FailureCluster
 	11, // 13: seatrial.api.v1.GetFailureResponse.tests:type_name -> seatrial.api.v1.FailingTest
 	12, // 14: seatrial.api.v1.GetFailureResponse.executions:type_name -> seatrial.api.v1.FailingExecution
-	18, // 15: seatrial.api.v1.FailingTest.last_seen:type_name -> google.protobuf.Timestamp
-	18, // 16: seatrial.api.v1.FailingExecution.at:type_name -> google.protobuf.Timestamp
+	22, // 15: seatrial.api.v1.FailingTest.last_seen:type_name -> google.protobuf.Timestamp
+	22, // 16: seatrial.api.v1.FailingExecution.at:type_name -> google.protobuf.Timestamp
 	15, // 17: seatrial.api.v1.GetCoverageResponse.rows:type_name -> seatrial.api.v1.CoverageRow
 	16, // 18: seatrial.api.v1.CoverageRow.cells:type_name -> seatrial.api.v1.CoverageCell
-	17, // 19: seatrial.api.v1.CoverageCell.last_status:type_name -> seatrial.api.v1.Status
-	18, // 20: seatrial.api.v1.CoverageCell.last_at:type_name -> google.protobuf.Timestamp
-	18, // 21: seatrial.api.v1.CoverageCell.last_green_at:type_name -> google.protobuf.Timestamp
-	0,  // 22: seatrial.api.v1.InsightService.CompareExecutions:input_type -> seatrial.api.v1.CompareExecutionsRequest
-	6,  // 23: seatrial.api.v1.InsightService.ListFailures:input_type -> seatrial.api.v1.ListFailuresRequest
-	9,  // 24: seatrial.api.v1.InsightService.GetFailure:input_type -> seatrial.api.v1.GetFailureRequest
-	13, // 25: seatrial.api.v1.InsightService.GetCoverage:input_type -> seatrial.api.v1.GetCoverageRequest
-	1,  // 26: seatrial.api.v1.InsightService.CompareExecutions:output_type -> seatrial.api.v1.CompareExecutionsResponse
-	7,  // 27: seatrial.api.v1.InsightService.ListFailures:output_type -> seatrial.api.v1.ListFailuresResponse
-	10, // 28: seatrial.api.v1.InsightService.GetFailure:output_type -> seatrial.api.v1.GetFailureResponse
-	14, // 29: seatrial.api.v1.InsightService.GetCoverage:output_type -> seatrial.api.v1.GetCoverageResponse
-	26, // [26:30] is the sub-list for method output_type
-	22, // [22:26] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	21, // 19: seatrial.api.v1.CoverageCell.last_status:type_name -> seatrial.api.v1.Status
+	22, // 20: seatrial.api.v1.CoverageCell.last_at:type_name -> google.protobuf.Timestamp
+	22, // 21: seatrial.api.v1.CoverageCell.last_green_at:type_name -> google.protobuf.Timestamp
+	19, // 22: seatrial.api.v1.SearchResponse.groups:type_name -> seatrial.api.v1.SearchGroup
+	20, // 23: seatrial.api.v1.SearchGroup.hits:type_name -> seatrial.api.v1.SearchHit
+	24, // 24: seatrial.api.v1.SearchHit.state:type_name -> seatrial.api.v1.State
+	21, // 25: seatrial.api.v1.SearchHit.status:type_name -> seatrial.api.v1.Status
+	22, // 26: seatrial.api.v1.SearchHit.at:type_name -> google.protobuf.Timestamp
+	0,  // 27: seatrial.api.v1.InsightService.CompareExecutions:input_type -> seatrial.api.v1.CompareExecutionsRequest
+	6,  // 28: seatrial.api.v1.InsightService.ListFailures:input_type -> seatrial.api.v1.ListFailuresRequest
+	9,  // 29: seatrial.api.v1.InsightService.GetFailure:input_type -> seatrial.api.v1.GetFailureRequest
+	17, // 30: seatrial.api.v1.InsightService.Search:input_type -> seatrial.api.v1.SearchRequest
+	13, // 31: seatrial.api.v1.InsightService.GetCoverage:input_type -> seatrial.api.v1.GetCoverageRequest
+	1,  // 32: seatrial.api.v1.InsightService.CompareExecutions:output_type -> seatrial.api.v1.CompareExecutionsResponse
+	7,  // 33: seatrial.api.v1.InsightService.ListFailures:output_type -> seatrial.api.v1.ListFailuresResponse
+	10, // 34: seatrial.api.v1.InsightService.GetFailure:output_type -> seatrial.api.v1.GetFailureResponse
+	18, // 35: seatrial.api.v1.InsightService.Search:output_type -> seatrial.api.v1.SearchResponse
+	14, // 36: seatrial.api.v1.InsightService.GetCoverage:output_type -> seatrial.api.v1.GetCoverageResponse
+	32, // [32:37] is the sub-list for method output_type
+	27, // [27:32] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_insight_proto_init() }
@@ -1687,13 +2053,14 @@ func file_seatrial_api_v1_insight_proto_init() {
 		return
 	}
 	file_seatrial_api_v1_api_proto_init()
+	file_seatrial_api_v1_release_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_insight_proto_rawDesc), len(file_seatrial_api_v1_insight_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,6 +42,8 @@ const (
 	// InsightServiceGetFailureProcedure is the fully-qualified name of the InsightService's GetFailure
 	// RPC.
 	InsightServiceGetFailureProcedure = "/seatrial.api.v1.InsightService/GetFailure"
+	// InsightServiceSearchProcedure is the fully-qualified name of the InsightService's Search RPC.
+	InsightServiceSearchProcedure = "/seatrial.api.v1.InsightService/Search"
 	// InsightServiceGetCoverageProcedure is the fully-qualified name of the InsightService's
 	// GetCoverage RPC.
 	InsightServiceGetCoverageProcedure = "/seatrial.api.v1.InsightService/GetCoverage"
@@ -55,6 +57,9 @@ type InsightServiceClient interface {
 	ListFailures(context.Context, *v1.ListFailuresRequest) (*v1.ListFailuresResponse, error)
 	// GetFailure returns one cluster of failures with its tests and executions.
 	GetFailure(context.Context, *v1.GetFailureRequest) (*v1.GetFailureResponse, error)
+	// Search finds workflows, releases, executions, tests and failures by the beginnings of words, ids, commits and digests. What was stored a
+	// moment ago may not be found yet.
+	Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error)
 	// GetCoverage returns what ran last of every workflow in every environment.
 	GetCoverage(context.Context, *v1.GetCoverageRequest) (*v1.GetCoverageResponse, error)
 }
@@ -91,6 +96,13 @@ func NewInsightServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		search: connect.NewClient[v1.SearchRequest, v1.SearchResponse](
+			httpClient,
+			baseURL+InsightServiceSearchProcedure,
+			connect.WithSchema(insightServiceMethods.ByName("Search")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getCoverage: connect.NewClient[v1.GetCoverageRequest, v1.GetCoverageResponse](
 			httpClient,
 			baseURL+InsightServiceGetCoverageProcedure,
@@ -106,6 +118,7 @@ type insightServiceClient struct {
 	compareExecutions *connect.Client[v1.CompareExecutionsRequest, v1.CompareExecutionsResponse]
 	listFailures      *connect.Client[v1.ListFailuresRequest, v1.ListFailuresResponse]
 	getFailure        *connect.Client[v1.GetFailureRequest, v1.GetFailureResponse]
+	search            *connect.Client[v1.SearchRequest, v1.SearchResponse]
 	getCoverage       *connect.Client[v1.GetCoverageRequest, v1.GetCoverageResponse]
 }
 
@@ -136,6 +149,15 @@ func (c *insightServiceClient) GetFailure(ctx context.Context, req *v1.GetFailur
 	return nil, err
 }
 
+// Search calls seatrial.api.v1.InsightService.Search.
+func (c *insightServiceClient) Search(ctx context.Context, req *v1.SearchRequest) (*v1.SearchResponse, error) {
+	response, err := c.search.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // GetCoverage calls seatrial.api.v1.InsightService.GetCoverage.
 func (c *insightServiceClient) GetCoverage(ctx context.Context, req *v1.GetCoverageRequest) (*v1.GetCoverageResponse, error) {
 	response, err := c.getCoverage.CallUnary(ctx, connect.NewRequest(req))
@@ -153,6 +175,9 @@ type InsightServiceHandler interface {
 	ListFailures(context.Context, *v1.ListFailuresRequest) (*v1.ListFailuresResponse, error)
 	// GetFailure returns one cluster of failures with its tests and executions.
 	GetFailure(context.Context, *v1.GetFailureRequest) (*v1.GetFailureResponse, error)
+	// Search finds workflows, releases, executions, tests and failures by the beginnings of words, ids, commits and digests. What was stored a
+	// moment ago may not be found yet.
+	Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error)
 	// GetCoverage returns what ran last of every workflow in every environment.
 	GetCoverage(context.Context, *v1.GetCoverageRequest) (*v1.GetCoverageResponse, error)
 }
@@ -185,6 +210,13 @@ func NewInsightServiceHandler(svc InsightServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	insightServiceSearchHandler := connect.NewUnaryHandlerSimple(
+		InsightServiceSearchProcedure,
+		svc.Search,
+		connect.WithSchema(insightServiceMethods.ByName("Search")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	insightServiceGetCoverageHandler := connect.NewUnaryHandlerSimple(
 		InsightServiceGetCoverageProcedure,
 		svc.GetCoverage,
@@ -200,6 +232,8 @@ func NewInsightServiceHandler(svc InsightServiceHandler, opts ...connect.Handler
 			insightServiceListFailuresHandler.ServeHTTP(w, r)
 		case InsightServiceGetFailureProcedure:
 			insightServiceGetFailureHandler.ServeHTTP(w, r)
+		case InsightServiceSearchProcedure:
+			insightServiceSearchHandler.ServeHTTP(w, r)
 		case InsightServiceGetCoverageProcedure:
 			insightServiceGetCoverageHandler.ServeHTTP(w, r)
 		default:
@@ -221,6 +255,10 @@ func (UnimplementedInsightServiceHandler) ListFailures(context.Context, *v1.List
 
 func (UnimplementedInsightServiceHandler) GetFailure(context.Context, *v1.GetFailureRequest) (*v1.GetFailureResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.InsightService.GetFailure is not implemented"))
+}
+
+func (UnimplementedInsightServiceHandler) Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.InsightService.Search is not implemented"))
 }
 
 func (UnimplementedInsightServiceHandler) GetCoverage(context.Context, *v1.GetCoverageRequest) (*v1.GetCoverageResponse, error) {
