@@ -19,9 +19,20 @@ type colour struct{ Name, Means string }
 // colours are all colours by their names in the style sheet.
 func colours() []colour {
 	return []colour{
-		{"bg", "the page"}, {"raised", "raised from it"}, {"ink", "text"}, {"soft", "text beside text"}, {"line", "lines that divide"}, {"edge", "edges of what can be used"},
-		{"accent", "links and what to do"}, {"passed", "passed, ready"}, {"failed", "failed, not ready"}, {"errored", "errored, timed out"}, {"flaky", "flaky, waits"},
-		{"running", "runs"}, {"never", "never ran, incomplete"}, {"cyan", "waived, quarantined"},
+		{"bg", "the page"},
+		{"raised", "raised from it"},
+		{"ink", "text"},
+		{"soft", "text beside text"},
+		{"line", "lines that divide"},
+		{"edge", "edges of what can be used"},
+		{"accent", "links and what to do"},
+		{"passed", "passed, ready"},
+		{"failed", "failed, not ready"},
+		{"errored", "errored, timed out"},
+		{"flaky", "flaky, waits"},
+		{"running", "runs"},
+		{"never", "never ran, incomplete"},
+		{"cyan", "waived, quarantined"},
 	}
 }
 
