@@ -87,7 +87,7 @@ func Of(stories []Story, now time.Time) Outlook {
 	at := func(t time.Time) int { return int(t.Sub(since) / week) }
 	for _, s := range stories {
 		i := at(s.CreatedAt)
-		if s.CreatedAt.Before(since) || i >= Weeks {
+		if s.CreatedAt.Before(since) || i < 0 || i >= len(ready) {
 			continue
 		}
 		out.Releases++
