@@ -136,18 +136,21 @@ func (s *site) routes() http.Handler {
 // openPages are for everybody.
 func (s *site) openPages() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /login":                               s.open(s.loginPage),
-		"POST /login":                              s.recordedAs("SignIn", s.open(s.signIn)),
-		"GET /login/sso":                           s.open(s.ssoPage),
-		"GET /login/sso/{org}/{provider}":          s.open(s.ssoBegin),
+		"GET /login":     s.open(s.loginPage),
+		"POST /login":    s.recordedAs("SignIn", s.open(s.signIn)),
+		"GET /login/sso": s.open(s.ssoPage),
+
+		"GET /login/sso/{org}/{provider}": s.open(s.ssoBegin),
+
 		"GET /login/sso/{org}/{provider}/callback": s.recordedAs("SignIn", s.open(s.ssoFinish)),
-		"POST /logout":                             s.recordedAs("SignOut", s.open(s.signOut)),
-		"GET /invitations/{secret}":                s.open(s.invitation),
-		"POST /invitations/{secret}":               s.recordedAs("AcceptInvitation", s.open(s.accept)),
-		"POST /theme":                              s.open(s.setTheme),
-		"POST /keys":                               s.open(s.setKeys),
-		"GET /api":                                 s.open(s.apiPage),
-		"GET /api/{service}":                       s.open(s.apiService),
+
+		"POST /logout":               s.recordedAs("SignOut", s.open(s.signOut)),
+		"GET /invitations/{secret}":  s.open(s.invitation),
+		"POST /invitations/{secret}": s.recordedAs("AcceptInvitation", s.open(s.accept)),
+		"POST /theme":                s.open(s.setTheme),
+		"POST /keys":                 s.open(s.setKeys),
+		"GET /api":                   s.open(s.apiPage),
+		"GET /api/{service}":         s.open(s.apiService),
 	}
 }
 
