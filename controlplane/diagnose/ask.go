@@ -44,7 +44,7 @@ func (c *Client) Bundle(ctx context.Context, to io.Writer, seconds int) error {
 		{"metrics.txt", "/metrics"},
 		{"goroutines.txt", "/profile/goroutine?text=1"},
 		{"heap.pprof", "/profile/heap"},
-		{"mutex.pprof", "/profile/mutex"},
+		{"mutex.pprof", fmt.Sprintf("/profile/mutex?seconds=%d", seconds)},
 		{"cpu.pprof", fmt.Sprintf("/profile/cpu?seconds=%d", seconds)},
 	} {
 		w, err := all.Create(part[0])

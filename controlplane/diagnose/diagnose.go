@@ -26,7 +26,7 @@ const Socket = "debug.sock"
 // MaxSeconds is how long a profile may take at most.
 const MaxSeconds = 300
 
-// Kinds are the profiles that there are: cpu and trace take time, the others are what is known at once.
+// Kinds are the profiles that there are: cpu, trace, block and mutex take time, the others are what is known at once.
 func Kinds() []string {
 	return []string{"cpu", "trace", "heap", "allocs", "goroutine", "block", "mutex", "threadcreate"}
 }
@@ -68,7 +68,8 @@ func Serve(path string, o Options) (stop func(context.Context) error, err error)
 		return nil, errors.Join(fmt.Errorf("keep others from %s: %w", path, err), listener.Close())
 	}
 	const headers = 5 * time.Second
-	server := &http.Server{Handler: handler(o), ReadHeaderTimeout: headers}
+	quit := make(chan struct{})
+	server := &http.Server{Handler: handler(o, quit), ReadHeaderTimeout: headers}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -77,6 +78,7 @@ func Serve(path string, o Options) (stop func(context.Context) error, err error)
 		}
 	}()
 	return func(ctx context.Context) error {
+		close(quit) // a profile that is under way is one until now
 		err := server.Shutdown(ctx)
 		if err != nil {
 			err = errors.Join(err, server.Close())
@@ -86,9 +88,10 @@ func Serve(path string, o Options) (stop func(context.Context) error, err error)
 	}, nil
 }
 
-func handler(o Options) http.Handler {
+func handler(o Options, quit <-chan struct{}) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /profile/{kind}", profile)
+	waiting := make(chan struct{}, 1)
+	mux.HandleFunc("GET /profile/{kind}", func(w http.ResponseWriter, r *http.Request) { profile(w, r, waiting, quit) })
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /about", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -115,44 +118,79 @@ func about(o Options) About {
 }
 
 // profile writes a profile as the tools of Go read it; the stacks of goroutines as text with ?text=1.
-func profile(w http.ResponseWriter, r *http.Request) {
+func profile(w http.ResponseWriter, r *http.Request, waiting chan struct{}, quit <-chan struct{}) {
 	kind := r.PathValue("kind")
-	seconds, err := strconv.Atoi(r.FormValue("seconds"))
-	if err != nil || seconds < 1 || seconds > MaxSeconds {
-		seconds = 0
-	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	switch kind {
-	case "cpu", "trace":
-		if seconds == 0 {
-			http.Error(w, fmt.Sprintf("say how many seconds it takes, from 1 to %d", MaxSeconds), http.StatusBadRequest)
-			return
-		}
-		start, end := func() error { return pprof.StartCPUProfile(w) }, pprof.StopCPUProfile
-		if kind == "trace" {
-			start, end = func() error { return trace.Start(w) }, trace.Stop
-		}
-		if err := start(); err != nil {
-			http.Error(w, "somebody else is taking one: "+err.Error(), http.StatusConflict)
-			return
-		}
-		defer end()
-		timer := time.NewTimer(time.Duration(seconds) * time.Second)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-		}
-	default:
+	start, end := timed(kind, w, waiting)
+	if start == nil {
 		p := pprof.Lookup(kind)
 		if p == nil {
 			http.Error(w, fmt.Sprintf("there is no profile %q; there are %v", kind, Kinds()), http.StatusNotFound)
 			return
 		}
-		text := 0
-		if r.FormValue("text") != "" {
-			text = 2
-		}
-		_ = p.WriteTo(w, text) // whoever asked is gone
+		_ = p.WriteTo(w, format(r)) // whoever asked is gone
+		return
 	}
+	seconds, err := strconv.Atoi(r.FormValue("seconds"))
+	if err != nil || seconds < 1 || seconds > MaxSeconds {
+		http.Error(w, fmt.Sprintf("say how many seconds it takes, from 1 to %d", MaxSeconds), http.StatusBadRequest)
+		return
+	}
+	if err := start(); err != nil {
+		http.Error(w, "somebody else is taking one: "+err.Error(), http.StatusConflict)
+		return
+	}
+	timer := time.NewTimer(time.Duration(seconds) * time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-quit:
+	case <-r.Context().Done():
+	}
+	end(format(r))
+}
+
+// format is how a profile is written: 2 for text.
+func format(r *http.Request) int {
+	if r.FormValue("text") != "" {
+		return 2
+	}
+	return 0
+}
+
+var errTaken = errors.New("profiles of waiting are taken one at a time")
+
+// timed returns how to begin and to end a profile that takes time, nil for one that is known at once. What waits is not noted unless somebody
+// asks: it costs every lock a little.
+func timed(kind string, w http.ResponseWriter, waiting chan struct{}) (start func() error, end func(format int)) {
+	const (
+		contended = 10     // one of as many events is noted
+		blocked   = 10_000 // nanoseconds of waiting for each sample
+	)
+	var rate func(on bool)
+	switch kind {
+	case "cpu":
+		return func() error { return pprof.StartCPUProfile(w) }, func(int) { pprof.StopCPUProfile() }
+	case "trace":
+		return func() error { return trace.Start(w) }, func(int) { trace.Stop() }
+	case "mutex":
+		rate = func(on bool) { runtime.SetMutexProfileFraction(map[bool]int{true: contended}[on]) }
+	case "block":
+		rate = func(on bool) { runtime.SetBlockProfileRate(map[bool]int{true: blocked}[on]) }
+	default:
+		return nil, nil
+	}
+	return func() error {
+			select {
+			case waiting <- struct{}{}:
+				rate(true)
+				return nil
+			default:
+				return errTaken
+			}
+		}, func(format int) {
+			_ = pprof.Lookup(kind).WriteTo(w, format) // whoever asked is gone
+			rate(false)
+			<-waiting
+		}
 }

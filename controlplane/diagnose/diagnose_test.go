@@ -3,13 +3,17 @@ package diagnose_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +35,7 @@ func serve(t *testing.T) (path string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := stop(t.Context()); err != nil {
+		if err := stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
@@ -102,6 +106,76 @@ func TestProfile(t *testing.T) { //nolint:paralleltest // as above
 			t.Errorf("%s: %v", why, err)
 		}
 	}
+}
+
+// TestProfile_Waiting: who waits for a lock is in the profile, which costs nothing while nobody asks.
+func TestProfile_Waiting(t *testing.T) { //nolint:paralleltest // as above
+	path := serve(t)
+	var out bytes.Buffer
+	over := make(chan struct{})
+	var running sync.WaitGroup
+	var lock sync.Mutex
+	for range 2 {
+		running.Go(func() { contend(&lock, over) })
+	}
+	err := diagnose.At(path).Profile(t.Context(), &out, "mutex", 1)
+	close(over)
+	running.Wait()
+	raw, failed := gzip.NewReader(&out)
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if text, err := io.ReadAll(raw); err != nil || !bytes.Contains(text, []byte("contend")) {
+		t.Errorf("nobody waits, %v", err)
+	}
+	if runtime.SetMutexProfileFraction(-1) != 0 {
+		t.Error("locks go on being watched")
+	}
+}
+
+func contend(lock *sync.Mutex, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
+			return
+		default:
+			lock.Lock()
+			for range 1000 {
+				runtime.Gosched()
+			}
+			lock.Unlock()
+		}
+	}
+}
+
+// TestServe_StopDuringProfile: a profile that is under way does not hold up a stop.
+func TestServe_StopDuringProfile(t *testing.T) { //nolint:paralleltest // as above
+	path := filepath.Join(t.TempDir(), diagnose.Socket)
+	stop, err := diagnose.Serve(path, diagnose.Options{Log: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan error, 1)
+	began := &began{at: make(chan struct{})}
+	go func() { taken <- diagnose.At(path).Profile(t.Context(), began, "trace", diagnose.MaxSeconds) }()
+	<-began.at
+	if err := stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-taken; err != nil {
+		t.Errorf("what was taken until then is lost: %v", err)
+	}
+}
+
+// began tells when something was written.
+type began struct {
+	at   chan struct{}
+	once sync.Once
+}
+
+func (b *began) Write(p []byte) (int, error) {
+	b.once.Do(func() { close(b.at) })
+	return len(p), nil
 }
 
 // dead is a socket that nobody listens on any more.

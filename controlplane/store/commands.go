@@ -163,6 +163,15 @@ func markSent(ctx context.Context, tx *db.Tx, rows []*db.AgentCommand, epoch int
 	return out, nil
 }
 
+// heldBack puts a start that the agent has not begun back in the queue when its cluster is drained: there nothing begins any more.
+func (s *Store) heldBack(ctx context.Context, tx *db.Tx, c *db.AgentCommand, message string) (bool, error) {
+	drained, err := tx.Cluster.Query().Where(cluster.ID(c.ClusterID), cluster.DrainedAtNotNil()).Exist(ctx)
+	if err != nil || !drained {
+		return false, err
+	}
+	return true, c.Update().SetState(queued).ClearSentAt().SetAnswer(clean(message)).Exec(ctx)
+}
+
 // AckCommand stores the agent's answer.
 func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Outcome, message string) (execution.Effects, error) {
 	v, err := agent(ctx)
@@ -187,6 +196,12 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 			if c.Kind == string(record.Start) {
 				var withdrawn bool
 				if withdrawn, after, err = s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
+					return err
+				}
+			}
+			if c.Kind == string(record.Start) && c.State == sent {
+				back, err := s.heldBack(ctx, tx, c, message)
+				if err != nil || back {
 					return err
 				}
 			}

@@ -192,6 +192,8 @@ func (s *Store) placesOf(ctx context.Context, attempts []*execution.Attempt) (ma
 	if len(stands) == 0 {
 		return nil, nil
 	}
+	// Runs of other teams stand in the same queue: what is counted is shown as a number alone.
+	ctx = ofAllTeams(ctx)
 	most, taken, err := s.placesTaken(ctx)
 	if err != nil {
 		return nil, err
@@ -208,6 +210,16 @@ func (s *Store) placesOf(ctx context.Context, attempts []*execution.Attempt) (ma
 		}
 	}
 	return out, s.number(ctx, numbered, out)
+}
+
+// ofAllTeams has the viewer count what all teams have.
+func ofAllTeams(ctx context.Context) context.Context {
+	v, ok := tenant.FromContext(ctx)
+	if !ok || !v.Confined {
+		return ctx
+	}
+	v.Confined = false
+	return tenant.WithViewer(ctx, v)
 }
 
 // placesTaken returns how many runs may be under way in the viewer's organization, and how many are; nothing when there is no bound.

@@ -31,7 +31,7 @@ const (
 	// candidates is how many entries are judged by their titles.
 	candidates = 200
 	// common is how many entries have a word that is no help in finding something.
-	common = 2000
+	common = lookedAt + 1
 	// lookedAt is how many entries with the rarest word of a question are looked at for its other words.
 	lookedAt = 5000
 	// idDigits is how much of an id, a commit or a digest has to be there.
@@ -75,7 +75,7 @@ func (s *Store) entries(ctx context.Context, kind search.Kind, t search.Terms) (
 			))))
 		}
 	}
-	rows, err := s.db.Read().SearchEntry.Query().Where(searchentry.Kind(string(kind)), within).Limit(candidates).All(ctx)
+	rows, err := s.db.Read().SearchEntry.Query().Where(searchentry.Kind(string(kind)), within).Order(shortTitlesFirst).Limit(candidates).All(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +88,12 @@ func (s *Store) entries(ctx context.Context, kind search.Kind, t search.Terms) (
 		seen[r.Ref] = true
 		return was
 	}), nil
+}
+
+// shortTitlesFirst keeps those among the candidates that are most of what was asked for.
+func shortTitlesFirst(sel *entsql.Selector) {
+	sel.OrderExpr(entsql.Expr("length(" + sel.C(searchentry.FieldTitle) + ")"))
+	sel.OrderBy(sel.C(searchentry.FieldID))
 }
 
 // closeness is how far an entry is from what was asked for: its title itself, its beginning, a part of it, all of its words, or anything else.
@@ -132,7 +138,7 @@ func (s *Store) rarestFirst(ctx context.Context, kind search.Kind, words []strin
 		counts[word] = len(ids)
 	}
 	out := slices.Clone(words)
-	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(counts[a], counts[b]) })
+	slices.SortStableFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(counts[a], counts[b]), cmp.Compare(len(b), len(a))) })
 	return out, nil
 }
 
@@ -196,7 +202,6 @@ func (s *Store) findTests(ctx context.Context, t search.Terms) ([]search.Hit, er
 	if err != nil {
 		return nil, err
 	}
-	found = found[:min(len(found), t.Limit)]
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -228,9 +233,11 @@ func (s *Store) findFailures(ctx context.Context, t search.Terms) ([]search.Hit,
 	if err != nil {
 		return nil, err
 	}
-	found = found[:min(len(found), t.Limit)]
-	hits := make([]search.Hit, 0, len(found))
+	hits := make([]search.Hit, 0, t.Limit)
 	for _, e := range found {
+		if len(hits) == t.Limit {
+			break
+		}
 		last, err := s.db.Read().TestResult.Query().
 			Where(testresult.Fingerprint(e.Ref), withFingerprint, testresult.IDGTE(firstID(s.now().Add(-search.Span))), testresult.SeverityLT(supersededSeverity)).
 			Order(testresult.ByID(entsql.OrderDesc())).Select(testresult.FieldID, testresult.FieldCreatedAt, testresult.FieldEnvironmentName).First(ctx)
@@ -267,7 +274,8 @@ func (s *Store) findExecutions(ctx context.Context, t search.Terms) ([]search.Hi
 		}
 	}
 	if commit := strings.ToLower(t.Text); len(t.Words) == 1 && len(commit) >= idDigits && digits(commit) {
-		list, err := newest().Where(execution.CommitGTE(commit), execution.CommitLT(string(search.After(commit))), withCommit).All(ctx)
+		// Whatever the collation, a letter behind those of hexadecimal digits is behind all of them: a sign, as the next byte may be, is not.
+		list, err := newest().Where(execution.CommitGTE(commit), execution.CommitLT(commit+"g"), withCommit).All(ctx)
 		if err := add(list, err); err != nil {
 			return nil, err
 		}

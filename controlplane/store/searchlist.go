@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase/strips"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/searchentry"
 	"github.com/seatrial/seatrial/ent/db/searchword"
@@ -31,10 +32,23 @@ func (s *Store) ListForSearch(ctx context.Context, limit int) (n int, err error)
 	if n, err = s.listTests(ctx, limit); err != nil {
 		return n, fmt.Errorf("list tests for the search: %w", database.Fault(err))
 	}
-	for _, list := range []func(context.Context, *db.Tx, int) (int, error){s.listWorkflows, s.listReleases, s.listEntries} {
+	for _, of := range []struct {
+		any  func(context.Context) (bool, error)
+		list func(context.Context, *db.Tx, int) (int, error)
+	}{
+		{s.db.Read().Workflow.Query().Where(unlistedWorkflow()...).Exist, s.listWorkflows},
+		{s.db.Read().Release.Query().Where(unlike(search.Release, release.FieldID, "")).Exist, s.listReleases},
+		{s.db.Read().SearchEntry.Query().Where(unlisted).Exist, s.listEntries},
+	} {
+		if found, err := of.any(ctx); err != nil || !found { // nobody else waits for a writer that has nothing to write
+			if err != nil {
+				return n, fmt.Errorf("look for what is new to the search: %w", database.Fault(err))
+			}
+			continue
+		}
 		done := 0
 		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
-			done, err = list(ctx, tx, limit)
+			done, err = of.list(ctx, tx, limit)
 			return err
 		})
 		if err != nil {
@@ -61,8 +75,16 @@ func unlike(kind search.Kind, ref, version string) func(sel *entsql.Selector) {
 	}
 }
 
+// unlistedWorkflow selects workflows of the catalog without an entry of their revision.
+func unlistedWorkflow() []predicate.Workflow {
+	return []predicate.Workflow{workflow.RemovedAtIsNil(), unlike(search.Workflow, workflow.FieldName, workflow.FieldRevision)}
+}
+
+// unlisted selects entries whose words cannot be found yet.
+func unlisted(sel *entsql.Selector) { sel.Where(entsql.ExprP("NOT " + sel.C(searchentry.FieldListed))) }
+
 func (s *Store) listWorkflows(ctx context.Context, tx *db.Tx, limit int) (int, error) {
-	rows, err := tx.Workflow.Query().Where(workflow.RemovedAtIsNil(), unlike(search.Workflow, workflow.FieldName, workflow.FieldRevision)).
+	rows, err := tx.Workflow.Query().Where(unlistedWorkflow()...).
 		Order(workflow.ByID()).Limit(limit).All(ctx)
 	for _, row := range rows {
 		words := []string{row.Description}
@@ -171,8 +193,9 @@ func (s *Store) listKeys(ctx context.Context, tx *db.Tx, b *db.StripBlock, keys 
 
 // listEntries gives words to entries that have none.
 func (s *Store) listEntries(ctx context.Context, tx *db.Tx, limit int) (int, error) {
-	rows, err := tx.SearchEntry.Query().Where(func(sel *entsql.Selector) { sel.Where(entsql.ExprP("NOT " + sel.C(searchentry.FieldListed))) }).
-		Order(searchentry.ByID()).Limit(limit).All(ctx)
+	// Locked: another replica may be about to store other words of them.
+	rows, err := locked(s, tx.SearchEntry.Query().Where(unlisted).
+		Order(searchentry.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
@@ -184,7 +207,7 @@ func (s *Store) listEntries(ctx context.Context, tx *db.Tx, limit int) (int, err
 		if search.Kind(row.Kind) == search.Failure {
 			ref = row.Ref // people copy fingerprints
 		}
-		for _, w := range search.Words(row.Title, ref, row.Words) {
+		for _, w := range search.Words(ref, row.Title, row.Words) {
 			values = append(values, row.OrganizationID.String(), row.Kind, []byte(w), row.ID)
 		}
 	}
@@ -231,25 +254,43 @@ func (s *Store) deleteUnfound(ctx context.Context) error {
 		search.Failure: "SELECT 1 FROM test_results AS t WHERE t.organization_id = e.organization_id AND t.fingerprint = e.ref AND t.fingerprint <> ''",
 	}
 	for kind, left := range gone {
-		for more := true; more; {
-			err := s.db.Write(ctx, func(tx *db.Tx) error {
-				ids, err := tx.SearchEntry.Query().Where(searchentry.Kind(string(kind)), func(sel *entsql.Selector) {
-					sel.Where(entsql.ExprP("id IN (SELECT e.id FROM search_entries AS e WHERE e.kind = '" + string(kind) + "' AND NOT EXISTS (" + left + "))"))
-				}).Limit(atOnce).IDs(ctx)
-				if err != nil {
-					return err
-				}
-				more = len(ids) == atOnce
-				if _, err := tx.SearchWord.Delete().Where(searchword.EntryIDIn(ids...)).Exec(ctx); err != nil {
-					return err
-				}
-				_, err = tx.SearchEntry.Delete().Where(searchentry.IDIn(ids...)).Exec(ctx)
-				return err
-			})
+		for after := 0; ; {
+			page, err := s.db.Read().SearchEntry.Query().Where(searchentry.Kind(string(kind)), searchentry.IDGT(after)).Order(searchentry.ByID()).Limit(atOnce).IDs(ctx)
 			if err != nil {
+				return fmt.Errorf("look for what is not found any more: %w", err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			after = page[len(page)-1]
+			if err := s.deleteEntries(ctx, kind, page, left); err != nil {
 				return fmt.Errorf("delete what is not found any more: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// deleteEntries deletes those of some entries of a kind that nothing is left of. It looks before it takes the turn to write.
+func (s *Store) deleteEntries(ctx context.Context, kind search.Kind, ids []int, left string) error {
+	unfound := func(q *db.SearchEntryQuery, ids []int) *db.SearchEntryQuery {
+		return q.Where(searchentry.IDIn(ids...), func(sel *entsql.Selector) {
+			sel.Where(entsql.ExprP("NOT EXISTS (" + strings.ReplaceAll(left, "e.", sel.TableName()+".") + ")"))
+		})
+	}
+	ids, err := unfound(s.db.Read().SearchEntry.Query(), ids).IDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		ids, err := unfound(locked(s, tx.SearchEntry.Query().Where(searchentry.Kind(string(kind)))), ids).IDs(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.SearchWord.Delete().Where(searchword.EntryIDIn(ids...)).Exec(ctx); err != nil {
+			return err
+		}
+		_, err = tx.SearchEntry.Delete().Where(searchentry.IDIn(ids...)).Exec(ctx)
+		return err
+	})
 }

@@ -134,11 +134,17 @@ func Standing(r Record, clusters []cluster.Cluster, places []cluster.Environment
 	if k == nil || r.Spec.Suspend {
 		return nil
 	}
+	in := map[cluster.ID][]cluster.Environment{}
+	for _, e := range places {
+		if k.Environment == "" || e.Name == k.Environment { // no other matters
+			in[e.ClusterID] = append(in[e.ClusterID], e)
+		}
+	}
 	for _, c := range clusters {
 		if c.UID == "" && !c.Enrolled {
 			continue // it has no agent yet
 		}
-		p := Place{ID: c.ID, Name: c.Name, Environments: slices.DeleteFunc(slices.Clone(places), func(e cluster.Environment) bool { return e.ClusterID != c.ID })}
+		p := Place{ID: c.ID, Name: c.Name, Environments: in[c.ID]}
 		w, ok := watchIn(r, p)
 		if !ok {
 			continue

@@ -35,6 +35,7 @@ func (SearchEntry) Policy() ent.Policy { return rule.Owned() }
 func (SearchEntry) Indexes() []ent.Index {
 	return []ent.Index{
 		unique("kind", "ref", "workflow"),
+		index.Fields("subject_id").Annotations(entsql.IndexWhere("subject_id IS NOT NULL")),
 		index.Fields("id").StorageKey("searchentry_unlisted").Annotations(entsql.IndexWhere("NOT listed")),
 	}
 }

@@ -158,6 +158,9 @@ func dispatched(b *testing.B, p *fleet.Plane, all *fleet.Fleet, heard *arrivals)
 	quiet(b, heard)
 	used := p.Used(b)
 	took := heard.take()
+	if len(took) == 0 {
+		b.Fatalf("all %d calls were refused", refused)
+	}
 	rate := float64(len(took)) / passed.Seconds()
 	say(b, refused == 0 && rate >= 0.98*float64(*perSecond) && most(took) <= p99Goal,
 		"%.0f executions a second for %s, %d refused: until the agent has it p50 %s, p99 %s, worst %s (goal %d a second, p99 %s); %.2f ms of CPU for each", rate, passed.Round(time.Second), refused,
@@ -229,15 +232,19 @@ func shipped(b *testing.B, p *fleet.Plane) {
 		}
 		ids = append(ids, reply.GetExecution().GetId())
 	}
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+	defer cancel()
 	for _, id := range ids {
-		stream, err := api.WatchExecution(b.Context(), &apiv1.WatchExecutionRequest{Id: id})
+		stream, err := api.WatchExecution(ctx, &apiv1.WatchExecutionRequest{Id: id})
 		if err != nil {
 			b.Fatal(err)
 		}
+		last := apiv1.Status_STATUS_UNSPECIFIED
 		for stream.Receive() {
+			last = stream.Msg().GetExecution().GetStatus()
 		}
-		if err := stream.Err(); err != nil {
-			b.Fatal(err)
+		if err := stream.Err(); err != nil || last != apiv1.Status_STATUS_PASSED {
+			b.Fatalf("an execution whose log was delivered ended as %s, %v", last, err)
 		}
 	}
 	took, used := time.Since(begun), p.Used(b)

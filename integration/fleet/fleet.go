@@ -40,6 +40,7 @@ type Agent struct {
 
 	connected atomic.Bool
 	begun     func(execution string)
+	failed    func(error)
 	log       []byte
 	reporting sync.WaitGroup
 }
@@ -56,6 +57,8 @@ type Fleet struct {
 type Options struct {
 	// Begun is told of each execution when its start reaches the agent; it may be nil.
 	Begun func(execution string)
+	// Failed is told of each attempt whose log or result could not be delivered; a test fails then when it is nil.
+	Failed func(error)
 	// Log is what the one step of each attempt prints; none when empty.
 	Log []byte
 }
@@ -64,6 +67,9 @@ type Options struct {
 func Enrol(tb testing.TB, p *Plane, token, prefix string, count int, o Options) *Fleet {
 	tb.Helper()
 	f := &Fleet{changed: make(chan struct{})}
+	if o.Failed == nil {
+		o.Failed = func(err error) { tb.Error(err) }
+	}
 	const atOnce = 8
 	turn := make(chan struct{}, atOnce)
 	var mu sync.Mutex
@@ -97,7 +103,7 @@ func (f *Fleet) enrol(ctx context.Context, p *Plane, token, name string, o Optio
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(reply.GetAgentCa()))
-	a := &Agent{Name: name, begun: o.Begun, log: o.Log}
+	a := &Agent{Name: name, begun: o.Begun, failed: o.Failed, log: o.Log}
 	a.o = link.Options{
 		Log: slog.New(slog.DiscardHandler), Address: p.AgentAddress, TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13},
 		Version: "v0.0.0", KubernetesVersion: "v1.34.4", RunnerDelivery: "image-volume", Namespaces: []string{"seatrial-tests"}, Starts: starts,
@@ -168,6 +174,7 @@ func (f *Fleet) Keep(count int) {
 	var running sync.WaitGroup
 	for _, a := range ended {
 		running.Go(func() {
+			a.reporting.Wait() // what was begun is told
 			a.link.Stop()
 			a.reporting.Wait()
 		})
@@ -191,7 +198,9 @@ func (a *Agent) Handle(_ context.Context, given work.Assignment) error {
 	a.reporting.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = a.pass(ctx, given) // an execution that never ends is seen by whoever waits for it
+		if err := a.pass(ctx, given); err != nil {
+			a.failed(fmt.Errorf("attempt %s in %s: %w", given.GetAttemptId(), a.Name, err))
+		}
 	})
 	return nil
 }

@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
 // limited lets one run at a time be under way in the fixture's cluster.
@@ -94,6 +96,54 @@ func places() map[string]func(t *testing.T, f *fixture) {
 			}
 			if got := f.waitingOf(t, waits); got != "Queue: Place 1 of 1 in the queue of cluster harbour: 1 of at most 1 runs are under way there." {
 				t.Errorf("what waits behind it says %q", got)
+			}
+		},
+		"PlaceBehindOtherTeams": func(t *testing.T, f *fixture) {
+			other := tenant.WithViewer(t.Context(), f.others(t))
+			flow, _, _, err := f.ApplyWorkflow(other, workflow.Record{Name: "smoke-web", Digest: "d1", Source: "x"}, "web")
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.queued(t)
+			f.queued(t)
+			n := f.request(t, "")
+			n.Execution.Workflow, n.RevisionID = flow.Name, flow.RevisionID
+			if _, _, err := f.CreateExecution(f.as(t), n); err != nil {
+				t.Fatal(err)
+			}
+			e, err := f.Execution(other, n.Execution.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := attemptOf(t, e); !strings.Contains(a.Message, "Place 3 of 3") {
+				t.Errorf("who sees the own team alone is told %q: the queue is that of all", a.Message)
+			}
+		},
+		"NotBegunWhenDrained": func(t *testing.T, f *fixture) {
+			ctx, epoch := f.connected(t)
+			f.queued(t)
+			list, err := f.TakeCommands(ctx, epoch, 9, time.Nanosecond, time.Hour)
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			if _, err := f.DrainCluster(f.as(t), "harbour", ""); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.AckCommand(ctx, list[0].ID, cluster.Deferred, "the API server refuses"); err != nil {
+				t.Fatal(err)
+			}
+			f.now = f.now.Add(time.Minute)
+			if list, err := f.TakeCommands(ctx, epoch, 9, time.Nanosecond, time.Hour); err != nil || len(list) != 0 {
+				t.Errorf("a drained cluster begins what its agent has said it did not begin: %+v, %v", list, err)
+			}
+			if busy, queued := f.busy(t); busy != 0 || queued != 1 {
+				t.Errorf("%d under way, %d waiting", busy, queued)
+			}
+			if _, err := f.UndrainCluster(f.as(t), "harbour"); err != nil {
+				t.Fatal(err)
+			}
+			if list, err := f.TakeCommands(ctx, epoch, 9, time.Nanosecond, time.Hour); err != nil || len(list) != 1 {
+				t.Errorf("afterwards it does not begin: %+v, %v", list, err)
 			}
 		},
 		"FreePlaceOfCluster": func(t *testing.T, f *fixture) {

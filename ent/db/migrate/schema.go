@@ -1940,6 +1940,14 @@ var (
 				Columns: []*schema.Column{SearchEntriesColumns[1], SearchEntriesColumns[2], SearchEntriesColumns[3], SearchEntriesColumns[4]},
 			},
 			{
+				Name:    "searchentry_subject_id",
+				Unique:  false,
+				Columns: []*schema.Column{SearchEntriesColumns[9]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "subject_id IS NOT NULL",
+				},
+			},
+			{
 				Name:    "searchentry_unlisted",
 				Unique:  false,
 				Columns: []*schema.Column{SearchEntriesColumns[0]},

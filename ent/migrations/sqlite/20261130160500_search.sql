@@ -26,6 +26,8 @@ CREATE TABLE `search_entries` (
 );
 -- create index "searchentry_organization_id_kind_ref_workflow" to table: "search_entries"
 CREATE UNIQUE INDEX `searchentry_organization_id_kind_ref_workflow` ON `search_entries` (`organization_id`, `kind`, `ref`, `workflow`);
+-- create index "searchentry_subject_id" to table: "search_entries"
+CREATE INDEX `searchentry_subject_id` ON `search_entries` (`subject_id`) WHERE subject_id IS NOT NULL;
 -- create index "searchentry_unlisted" to table: "search_entries"
 CREATE INDEX `searchentry_unlisted` ON `search_entries` (`id`) WHERE NOT listed;
 -- create "search_words" table

@@ -55,7 +55,7 @@ func TestServer_Bounded(t *testing.T) {
 // TestServer_Foreign: what is read says what it is, and has no words that a person would not see.
 func TestServer_Foreign(t *testing.T) {
 	t.Parallel()
-	hidden := "a\x1b[31mred\x1b[0m \u202eturned\u200b\x00 \U000e0069\U000e0067nore"
+	hidden := "a\x1b[31mred\x1b[0m \u202eturned\u200b\x00 \U000e0069\U000e0067\ufe0f\U000e0101\u3164nore"
 	b := &big{plane: plane{scopes: []string{"read", "run"}}, message: hidden}
 	s := connected(t, b.clientsWith(t, b), mcp.Options{})
 	for tool, args := range map[string]map[string]any{"get_execution": {"execution": "e1"}, "list_executions": nil} {
