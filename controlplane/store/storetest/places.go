@@ -104,6 +104,7 @@ func places() map[string]func(t *testing.T, f *fixture) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			f.connected(t)
 			f.queued(t)
 			f.queued(t)
 			n := f.request(t, "")
@@ -115,7 +116,7 @@ func places() map[string]func(t *testing.T, f *fixture) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a := attemptOf(t, e); !strings.Contains(a.Message, "Place 3 of 3") {
+			if a := attemptOf(t, e); !strings.Contains(a.Message, "of 3 in the queue") {
 				t.Errorf("who sees the own team alone is told %q: the queue is that of all", a.Message)
 			}
 		},
