@@ -137,7 +137,7 @@ func visible(s string) string {
 		s = escapes.ReplaceAllString(s, "")
 	}
 	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)) {
+		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
 			return -1
 		}
 		return r
