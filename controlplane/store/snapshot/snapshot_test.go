@@ -178,7 +178,7 @@ func TestDatabase_Tools(t *testing.T) {
 func TestPostgres_Empty_Extension(t *testing.T) {
 	t.Parallel()
 	dsn := harness.Postgres(t)
-	if _, err := raw(t, dsn).ExecContext(t.Context(), "CREATE EXTENSION pg_stat_statements"); err != nil {
+	if _, err := raw(t, harness.PostgresAdmin(t, dsn)).ExecContext(t.Context(), "CREATE EXTENSION pg_stat_statements"); err != nil {
 		t.Skip("the server has no such extension: ", err)
 	}
 	if err := of(t, dsn).Empty(t.Context()); err != nil {
