@@ -26,7 +26,7 @@ func instance(c config.Config, box *secretbox.Box, files backup.Blobs, version s
 		return backup.Instance{}, err //nolint:wrapcheck // it names the flag
 	}
 	return backup.Instance{
-		Records: records, Blobs: files, Box: box, Folder: c.DataDir, Authority: certs.FileNames(), Version: version, Now: time.Now,
+		Records: records, Blobs: files, Box: box, Folder: c.DataDir, Authority: certs.FileNames(), OwnAuthority: c.AgentCert == "", Version: version, Now: time.Now,
 	}, nil
 }
 

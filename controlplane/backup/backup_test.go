@@ -27,6 +27,7 @@ type records struct {
 	schema int64
 	kind   string
 	fails  error
+	taken  string // what somebody else has it hold by the time of Load
 }
 
 func (r *records) Kind() string           { return r.kind }
@@ -44,6 +45,7 @@ func (r *records) Empty(context.Context) error {
 
 func (r *records) Load(_ context.Context, file string) error {
 	text, err := os.ReadFile(file)
+	r.text = r.taken
 	if err == nil && r.fails == nil {
 		r.text = string(text)
 	}
@@ -121,6 +123,16 @@ func TestInstance_Restore(t *testing.T) {
 	defer body.Close()
 	if text, err := io.ReadAll(body); err != nil || len(text) != 81000 {
 		t.Errorf("%d bytes, %v", len(text), err)
+	}
+}
+
+// TestInstance_Write_Authority: a backup without the authority that the port has is none.
+func TestInstance_Write_Authority(t *testing.T) {
+	t.Parallel()
+	in, _, _ := filled(t) // which has one of its two files
+	in.OwnAuthority = true
+	if _, err := in.Write(tenant.System(t.Context()), io.Discard); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), in.Folder) {
+		t.Error(err)
 	}
 }
 
@@ -265,6 +277,20 @@ func TestInstance_Restore_Undoes(t *testing.T) {
 	r.fails = nil
 	if _, err := in.Restore(tenant.System(t.Context()), bytes.NewReader(file)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestInstance_Restore_Taken: who has filled the database meanwhile keeps the files, too.
+func TestInstance_Restore_Taken(t *testing.T) {
+	t.Parallel()
+	_, _, file := filled(t)
+	in, r := instance(t)
+	r.fails, r.taken = errors.New("there is a table"), "theirs"
+	if _, err := in.Restore(tenant.System(t.Context()), bytes.NewReader(file)); !errors.Is(err, r.fails) || !fault.Is(err, fault.Conflict) {
+		t.Error(err)
+	}
+	if n := left(t, in); n != 4 {
+		t.Errorf("%d files are left", n)
 	}
 }
 

@@ -90,9 +90,11 @@ type Instance struct {
 	Box       Box
 	Folder    string   // where the authority of the agents' port is
 	Authority []string // names of its files
-	Version   string   // of the program
-	Temp      string   // folder with room for the database; empty for that of the system
-	Now       func() time.Time
+	// OwnAuthority tells that the agents' port has that authority: a backup without it would lose the agents.
+	OwnAuthority bool
+	Version      string // of the program
+	Temp         string // folder with room for the database; empty for that of the system
+	Now          func() time.Time
 }
 
 func damaged(format string, args ...any) error {

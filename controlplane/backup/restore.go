@@ -18,7 +18,8 @@ import (
 const everything = "org"
 
 // Restore makes an empty instance what a backup holds. The backup is read twice: nothing is touched before all of it was found to be whole,
-// of a version that this one understands, and sealed with a key that is here. When it fails half way, what it brought is removed again.
+// of a version that this one understands, and sealed with a key that is here. When it fails half way, what it brought is removed again,
+// unless somebody has filled the database meanwhile.
 //
 // It is fault.Conflict when the instance is not empty, fault.Invalid when the backup cannot be used.
 func (in Instance) Restore(ctx context.Context, from io.ReadSeeker) (m Manifest, err error) {
@@ -49,7 +50,11 @@ func (in Instance) Restore(ctx context.Context, from io.ReadSeeker) (m Manifest,
 		err = in.Records.Load(ctx, records) // last: an instance without records is seen to be none
 	}
 	if err != nil {
-		return m, errors.Join(fmt.Errorf("restore: %w", err), in.undo(context.WithoutCancel(ctx)))
+		late := context.WithoutCancel(ctx)
+		if taken := in.Records.Empty(late); taken != nil { // whoever has the database has the files
+			return m, errors.Join(fmt.Errorf("restore: %w", err), taken)
+		}
+		return m, errors.Join(fmt.Errorf("restore: %w", err), in.undo(late))
 	}
 	return m, nil
 }

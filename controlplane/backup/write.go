@@ -129,6 +129,10 @@ func (in Instance) authority(w *writer) error {
 	for _, name := range in.Authority {
 		text, err := os.ReadFile(filepath.Join(in.Folder, name)) //nolint:gosec // G304: the operator's own folder
 		if errors.Is(err, fs.ErrNotExist) {
+			if in.OwnAuthority {
+				return fault.New(fault.Invalid, "the authority of the agents' port is not in %s", in.Folder).WithField("data-dir").
+					WithHint("Name the data folder with --data-dir, or copy agent-ca.key and agent-ca.crt there, or give --agent-tls-cert.")
+			}
 			continue // the port has a certificate of somebody else
 		}
 		if err != nil {

@@ -22,7 +22,7 @@ type Store interface {
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
 	// CreateExecution stores n in one transaction, with the start commands of the runs that
 	// may begin; those in a concurrency group wait for Admit. When the idempotency key was used before it stores
-	// nothing and returns the id of the earlier execution and true. One with a parent is linked with its call, or fault.Conflict or
+	// nothing and returns the id of the earlier execution and true, or fault.Conflict when that is of another workflow. One with a parent is linked with its call, or fault.Conflict or
 	// fault.Exhausted when it must not be started.
 	CreateExecution(ctx context.Context, n execution.New) (id execution.ID, existed bool, err error)
 	// CancelExecution asks for cancellation in one transaction: attempts whose start command was never sent end as cancelled at

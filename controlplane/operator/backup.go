@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,7 +58,9 @@ func instanceEntry(action string, err error) audit.Entry {
 // write writes a backup to a file that has its name only once all of it is on disk.
 func (c *commands) write(ctx context.Context, file string) (m backup.Manifest, err error) {
 	if file == stdio {
-		return c.in.Backup.Write(ctx, c.Out) //nolint:wrapcheck // it speaks for itself
+		in := c.in.Backup
+		in.Temp = in.Folder         // where the database has room, and not in the memory that the folder of the system often is
+		return in.Write(ctx, c.Out) //nolint:wrapcheck // it speaks for itself
 	}
 	if _, err := os.Lstat(file); err == nil {
 		return m, fault.New(fault.Conflict, "--out: %s exists already, and no backup takes the place of another", file)
@@ -73,9 +76,12 @@ func (c *commands) write(ctx context.Context, file string) (m backup.Manifest, e
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err == nil {
-		err = os.Link(out.Name(), file) // which refuses where a rename would replace
+		err = backup.Place(out.Name(), file) // which refuses where a rename would replace
 	}
-	return m, errors.Join(err, os.Remove(out.Name()))
+	if gone := os.Remove(out.Name()); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return m, err
 }
 
 func (c *commands) verify() *cobra.Command {

@@ -57,7 +57,7 @@ func (s *Store) Environment(ctx context.Context, name string) (cluster.Environme
 
 // CreateExecution stores n and the start commands of the runs that may begin.
 func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID, existed bool, err error) {
-	if id, err := s.startedBefore(ctx, n.Idempotency); err != nil || id != uuid.Nil {
+	if id, err := s.startedBefore(ctx, n); err != nil || id != uuid.Nil {
 		return id, id != uuid.Nil, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -77,22 +77,29 @@ func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID
 	}
 	if database.Unique(err) && n.Idempotency != "" {
 		// Another call with the key was faster: the unique index lets one of them through.
-		if id, again := s.startedBefore(ctx, n.Idempotency); again != nil || id != uuid.Nil {
+		if id, again := s.startedBefore(ctx, n); again != nil || id != uuid.Nil {
 			return id, id != uuid.Nil, again
 		}
 	}
 	return uuid.Nil, false, err
 }
 
-func (s *Store) startedBefore(ctx context.Context, key string) (uuid.UUID, error) {
-	if key == "" {
+// startedBefore returns the execution that the key of n has started. One of another workflow is not what was asked for: fault.Conflict.
+func (s *Store) startedBefore(ctx context.Context, n record.New) (uuid.UUID, error) {
+	if n.Idempotency == "" {
 		return uuid.Nil, nil
 	}
-	id, err := s.db.Read().Execution.Query().Where(execution.IdempotencyKey(key)).OnlyID(ctx)
-	if db.IsNotFound(err) {
+	row, err := s.db.Read().Execution.Query().Where(execution.IdempotencyKey(n.Idempotency)).Select(execution.FieldID, execution.FieldWorkflow).Only(ctx)
+	switch {
+	case db.IsNotFound(err):
 		return uuid.Nil, nil
+	case err != nil:
+		return uuid.Nil, database.Fault(err)
+	case row.Workflow != n.Execution.Workflow:
+		return uuid.Nil, fault.New(fault.Conflict, "the idempotency key was used to run %s", row.Workflow).WithField("idempotency_key").
+			WithHint("Give each run that a pipeline asks for a key of its own, such as one with the name of the workflow in it.")
 	}
-	return id, database.Fault(err)
+	return row.ID, nil
 }
 
 func (s *Store) create(ctx context.Context, tx *db.Tx, n record.New) error {

@@ -151,6 +151,9 @@ func TestGitHub(t *testing.T) {
 					}
 					return value
 				})
+				if value == "${{ toJSON(matrix) }}" {
+					mine[key] = "null"
+				}
 			}
 			if text(t, step, "shell") != "bash" {
 				t.Errorf("%s: which shell?", name)

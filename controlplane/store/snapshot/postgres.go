@@ -68,10 +68,10 @@ func (p postgres) Snapshot(ctx context.Context, file string) (version int64, err
 	if err = errors.Join(err, db.Close()); err != nil {
 		return 0, err
 	}
-	return version, p.run(ctx, "pg_dump", "--format=custom", "--compress=0", "--no-owner", "--no-privileges", "--enable-row-security", "--file="+file, "--dbname="+p.address)
+	return version, p.run(ctx, "pg_dump", "--format=custom", "--compress=0", "--no-owner", "--no-privileges", "--no-comments", "--enable-row-security", "--file="+file, "--dbname="+p.address)
 }
 
-// Empty is fault.Conflict when the database has a table.
+// Empty is fault.Conflict when the database has a table, but for those of extensions that every new database may have.
 func (p postgres) Empty(ctx context.Context) error {
 	db, err := sql.Open("pgx", p.dsn)
 	if err != nil {
@@ -80,7 +80,8 @@ func (p postgres) Empty(ctx context.Context) error {
 	defer db.Close() //nolint:errcheck // nothing was written
 	var table string
 	err = db.QueryRowContext(ctx, `SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' LIMIT 1`).Scan(&table)
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1`).Scan(&table)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -94,7 +95,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname <> 'information_schem
 
 // Load runs pg_restore in one transaction.
 func (p postgres) Load(ctx context.Context, file string) error {
-	return p.run(ctx, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname="+p.address, file)
+	return p.run(ctx, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments", "--dbname="+p.address, file)
 }
 
 // run runs one of the tools.

@@ -164,13 +164,25 @@ func TestDatabase_Tools(t *testing.T) {
 		t.Fatal(err)
 	}
 	arguments, password, _ := strings.Cut(string(text), "\n")
-	if strings.Contains(arguments, "hunter2") || strings.TrimSpace(password) != "hunter2" ||
+	if strings.Contains(arguments, "hunter2") || !strings.Contains(arguments, "--no-comments") || strings.TrimSpace(password) != "hunter2" ||
 		!strings.Contains(arguments, "postgres://ada@db.example:6543/x?options=-c%20a%3Db%20-c%20seatrial.system%3Don&sslmode=require ") {
 		t.Errorf("%s\n%s", arguments, password)
 	}
 	t.Setenv("PATH", t.TempDir())
 	if err := to.Load(t.Context(), "f"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "pg_restore") {
 		t.Errorf("without the tool: %v", err)
+	}
+}
+
+// TestPostgres_Empty_Extension: what an extension has brought is nobody's.
+func TestPostgres_Empty_Extension(t *testing.T) {
+	t.Parallel()
+	dsn := harness.Postgres(t)
+	if _, err := raw(t, harness.PostgresAdmin(t, dsn)).ExecContext(t.Context(), "CREATE EXTENSION pg_stat_statements"); err != nil {
+		t.Skip("the server has no such extension: ", err)
+	}
+	if err := of(t, dsn).Empty(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

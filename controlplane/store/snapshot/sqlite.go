@@ -12,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // driver "sqlite"
 
+	"github.com/seatrial/seatrial/controlplane/backup"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/migrations"
@@ -87,10 +88,19 @@ func (l lite) Load(ctx context.Context, file string) error {
 	beside := l.path + ".restoring"
 	err := duplicate(file, beside)
 	if err == nil {
-		err = os.Link(beside, l.path)
+		err = backup.Place(beside, l.path)
 	}
-	if err = errors.Join(err, os.Remove(beside)); err != nil {
-		return database.Fault(fmt.Errorf("put the database in its place: %w", err))
+	if err != nil {
+		return database.Fault(fmt.Errorf("put the database in its place: %w", errors.Join(err, gone(beside))))
+	}
+	_ = gone(beside) // the database is there, whatever else is
+	return nil
+}
+
+// gone removes a file, unless backup.Place gave it another name.
+func gone(file string) error {
+	if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
+		return err //nolint:wrapcheck // it names the file
 	}
 	return nil
 }

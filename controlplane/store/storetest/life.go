@@ -34,6 +34,11 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 			if err != nil || !existed || got != first.Execution.ID {
 				t.Errorf("second: %s existed %t, %v; want the first, %s", got, existed, err, first.Execution.ID)
 			}
+			other := f.request(t, "push-1")
+			other.Execution.Workflow = "other"
+			if _, _, err := f.CreateExecution(f.as(t), other); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), first.Execution.Workflow) {
+				t.Errorf("the key for another workflow: %v", err)
+			}
 			if list := f.take(t); len(list) != 1 {
 				t.Errorf("%d commands, want 1", len(list))
 			}

@@ -78,6 +78,7 @@ func (e Execution) runs() (order []run, of map[string]string) {
 }
 
 // unexplained are the runs that ended badly although none of their tests did: a script that failed, an image that does not exist.
+// Where no run explains how the execution ended, or it has not, it stands for itself.
 func (e Execution) unexplained() (out []run) {
 	order, of := e.runs()
 	explained := map[string]bool{}
@@ -91,10 +92,18 @@ func (e Execution) unexplained() (out []run) {
 			out = append(out, r)
 		}
 	}
-	if len(order) == 0 && sad(e.Record.GetStatus()) {
-		out = append(out, run{status: e.Record.GetStatus(), message: e.Record.GetMessage()})
+	switch status := e.Record.GetStatus(); {
+	case !over(status):
+		out = append(out, run{status: status, message: "it is still running"})
+	case sad(status) && len(out)+len(explained) == 0:
+		out = append(out, run{status: status, message: e.Record.GetMessage()})
 	}
 	return out
+}
+
+// over reports whether a status is an end.
+func over(s apiv1.Status) bool {
+	return sad(s) || s == apiv1.Status_STATUS_PASSED || s == apiv1.Status_STATUS_SKIPPED
 }
 
 // sad reports whether a status is an end that is no success.

@@ -90,6 +90,21 @@ func TestWrite_ReadAgain(t *testing.T) {
 	}
 }
 
+// TestWrite_NotGreen: what has not ended, and what failed although no run of it did, is no success.
+func TestWrite_NotGreen(t *testing.T) {
+	t.Parallel()
+	runs := []*apiv1.Run{{Status: apiv1.Status_STATUS_PASSED}}
+	for says, e := range map[string]*apiv1.Execution{
+		"it is still running":     {Workflow: "smoke", Status: apiv1.Status_STATUS_RUNNING, Runs: runs},
+		"the release was revoked": {Workflow: "smoke", Status: apiv1.Status_STATUS_FAILED, Message: "the release was revoked", Runs: runs},
+	} {
+		var out bytes.Buffer
+		if err := summary.Write(&out, summary.JUnit, summary.Execution{Record: e}); err != nil || !strings.Contains(out.String(), `<error message="`+says) {
+			t.Errorf("%v\n%s", err, out.String())
+		}
+	}
+}
+
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)

@@ -4,7 +4,8 @@ def call(Map o) {
   withCredentials([string(credentialsId: o.credentials, variable: 'SEATRIAL_TOKEN')]) {
     withEnv(["SEATRIAL_SERVER=${o.server}", "WORKFLOW=${o.workflow}", "RELEASE=${o.release ?: ''}", "LIMIT=${o.timeout ?: '30m'}"]) {
       int code = sh(returnStatus: true, script: '''
-        seatrial run "$WORKFLOW" ${RELEASE:+--release "$RELEASE"} --commit "${GIT_COMMIT:-}" --idempotency-key "jenkins-$BUILD_TAG-$WORKFLOW" \
+        rm -f seatrial.xml seatrial.md
+        seatrial run "$WORKFLOW" ${RELEASE:+--release "$RELEASE"} --commit "${GIT_COMMIT:-}" --idempotency-key "jenkins-$BUILD_TAG-$WORKFLOW-$RELEASE" \
           --wait --timeout "$LIMIT" --report junit=seatrial.xml --report markdown=seatrial.md
       ''')
       junit testResults: 'seatrial.xml', allowEmptyResults: true
