@@ -398,14 +398,21 @@ func TestCatalog_Status(t *testing.T) {
 			t.Fatal("no status is written")
 		}
 	}
-	// The same state again writes nothing: otherwise every write would be news, and lead to the next one.
+	// The same state again writes nothing: otherwise every write would be news, and lead to the next one. One that was under way when the news
+	// came may come twice, and says the same.
 	c.put("TestWorkflow", object("last", `{}`))
-	select {
-	case got := <-c.patched:
-		if !strings.HasPrefix(got, "TestWorkflow/last ") {
-			t.Errorf("it is written again: %s", got)
+	for again := 0; ; again++ {
+		select {
+		case got := <-c.patched:
+			at, status, _ := strings.Cut(got, " ")
+			if at == "TestWorkflow/last" {
+				return
+			}
+			if again == len(want) || want[at] != status {
+				t.Fatalf("it is written again: %s", got)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("no status is written")
 		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("no status is written")
 	}
 }

@@ -95,7 +95,6 @@ func (s *Server) Session(stream grpc.BidiStreamingServer[agentv1.AgentFrame, age
 	s.sessions.add(ss)
 	s.metrics.sessions.Inc()
 	s.o.Log.InfoContext(ctx, "agent connected", "cluster", viewer.Name, "epoch", ss.epoch, "version", hello.AgentVersion)
-	s.o.Bus.Publish(ctx, execution.ChangesTopic(viewer.Organization)) // what waits says so, and what is watched in the cluster
 	err = s.serve(ctx, ss, hints)
 	s.metrics.sessions.Dec()
 	s.sessions.remove(ss)
@@ -110,9 +109,7 @@ func (s *Server) closed(ctx context.Context, ss *session, why error) {
 	s.o.Log.InfoContext(ctx, "agent disconnected", "cluster", ss.viewer.Name, "epoch", ss.epoch, "why", why)
 	if err := s.o.Store.CloseSession(ctx, ss.epoch); err != nil {
 		s.o.Log.WarnContext(ctx, "session not marked closed; it counts as silent soon", "cluster", ss.viewer.Name, "error", err)
-		return
 	}
-	s.o.Bus.Publish(ctx, execution.ChangesTopic(ss.viewer.Organization))
 }
 
 // read moves frames from the stream to the channel until the stream ends.

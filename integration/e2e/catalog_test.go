@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,7 +21,18 @@ spec:
       run: echo %s
 `
 
-// catalogAgent installs an agent that brings the documents of its own namespace.
+// claims is held by a test while it has documents in the cluster: an agent that brings those of all namespaces claims the documents of other
+// tests for its own control plane, too, and says so in their status.
+var claims sync.Mutex
+
+// alone waits until no other test has documents.
+func alone(t *testing.T) {
+	t.Helper()
+	claims.Lock()
+	t.Cleanup(claims.Unlock)
+}
+
+// catalogAgent installs an agent that brings the documents of all namespaces.
 func catalogAgent(tb testing.TB, p *plane) *agent {
 	tb.Helper()
 	a := installAgent(tb, p, "--take-ownership", "--set", "catalog.definitions=always", "--set", "'catalog.namespaces={*}'")
@@ -98,6 +110,7 @@ func synced(reason string) func(object) bool {
 // TestCatalog_Resources has a cluster's custom resources in the catalog: applied, changed, wrong, run, and deleted.
 func TestCatalog_Resources(t *testing.T) {
 	t.Parallel()
+	alone(t)
 	p := startPlane(t, t.TempDir())
 	a := catalogAgent(t, p)
 
@@ -180,6 +193,7 @@ func TestCatalog_Resources(t *testing.T) {
 // TestCatalog_Conflict has two agents claim the same name: one owns it, the other is told so, until the owner gives it up.
 func TestCatalog_Conflict(t *testing.T) {
 	t.Parallel()
+	alone(t)
 	p := startPlane(t, t.TempDir())
 	first := namespaced(t, p)
 	second := namespaced(t, p)

@@ -247,6 +247,7 @@ func (r *rollout) stopped(tb testing.TB, do func()) {
 // any kind of object is looked at that the owner of the cluster names, also one that is defined there.
 func TestTriggers_Refused(t *testing.T) {
 	t.Parallel()
+	alone(t)
 	r := newRollout(t)
 	trigger := func(name, on string) {
 		r.apply(t, "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: "+name+"}\nspec:\n  kubernetes: "+on+"\n  workflows: [{name: smoke}]\n")
