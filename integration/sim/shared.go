@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,10 +74,13 @@ spec:
 
 func workflowNames() []string { return []string{"single", "steps", "cells", "turns"} }
 
+// hush keeps informers from complaining of every fault. The log of their library is one for the whole process.
+var hush = sync.OnceFunc(func() { klog.SetSlogLogger(quiet()) })
+
 // Share prepares what simulations have in common.
 func Share(tb testing.TB) *Shared {
 	tb.Helper()
-	klog.SetSlogLogger(quiet()) // informers complain of every fault
+	hush()
 	s := &Shared{dir: tb.TempDir(), options: []store.Option{store.WithSecrets(storetest.Secrets(tb))}}
 	var err error
 	if s.certificate, s.pin, err = pin.SelfSigned(); err != nil {

@@ -37,7 +37,7 @@ func TestDoctor(t *testing.T) {
 		"SomethingElse":     {func(s *shell) { s.plane.notReady = http.StatusNotFound }, exitcode.Errored, []string{"which no control plane does"}, "credential"},
 		"ClockOff":          {func(s *shell) { s.plane.skew = 10 * time.Second }, exitcode.Passed, []string{"warning   clock", "behind the control plane"}, "failed"},
 		"ClockFarOff":       {func(s *shell) { s.plane.skew = -time.Hour }, exitcode.Errored, []string{"failed    clock", "ahead of the control plane", "Set the clock"}, ""},
-		"NoAnswer":          {func(s *shell) { s.plane.hangs, s.look = true, 3*time.Second }, exitcode.Errored, []string{"failed    credential    no answer within 3s", "its database"}, "cluster "},
+		"NoAnswer":          {func(s *shell) { s.plane.hangs, s.look = true, 300*time.Millisecond }, exitcode.Errored, []string{"failed    credential    no answer within 300ms", "its database"}, "cluster "},
 		"BadToken": {func(s *shell) {
 			s.plane.who = connect.NewError(connect.CodeUnauthenticated, textError("unknown token"))
 		}, exitcode.Errored, []string{"failed    credential", "seatrial login"}, "cluster "},

@@ -133,6 +133,7 @@ func (p *plane) ListEnvironments(context.Context, *apiv1.ListEnvironmentsRequest
 func (p *plane) WhoAmI(ctx context.Context, _ *apiv1.WhoAmIRequest) (*apiv1.WhoAmIResponse, error) {
 	if p.hangs {
 		<-ctx.Done()
+		return nil, connect.NewError(connect.CodeDeadlineExceeded, ctx.Err()) // the deadline of whoever asks is known here, too
 	}
 	if p.who != nil {
 		return nil, p.who
