@@ -22,7 +22,7 @@ import (
 const (
 	manyExecutions = 1000
 	testsOfEach    = 1000
-	asked          = 200 // times that each query is asked
+	asked          = 1000 // times that each query is asked: a hundredth of fewer would be one or two that somebody else held up
 )
 
 // question is a query with the time that 99 of a hundred may take.
@@ -49,6 +49,9 @@ func BenchmarkQueries(b *testing.B) {
 	for b.Loop() {
 		for _, q := range w.questions(b, pool, ids) {
 			took := make([]time.Duration, asked)
+			if q.budget == 0 {
+				took = took[:asked/10]
+			}
 			for i := range took {
 				begun := time.Now()
 				if err := q.ask(i); err != nil {
@@ -57,7 +60,7 @@ func BenchmarkQueries(b *testing.B) {
 				took[i] = time.Since(begun)
 			}
 			slices.Sort(took)
-			half, most, verdict := took[asked/2], took[asked*99/100], ""
+			half, most, verdict := took[len(took)/2], took[len(took)*99/100], ""
 			if q.budget > 0 {
 				verdict = fmt.Sprintf("budget %s: met", q.budget)
 				if most > q.budget {
