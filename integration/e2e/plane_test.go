@@ -42,6 +42,12 @@ type plane struct {
 // startPlane starts a control plane over an empty folder.
 func startPlane(tb testing.TB, dir string) *plane {
 	tb.Helper()
+	return startPlaneWith(tb, dir)
+}
+
+// startPlaneWith starts a control plane with more flags.
+func startPlaneWith(tb testing.TB, dir string, flags ...string) *plane {
+	tb.Helper()
 	bin := harness.Programs(tb)
 	port, agents := harness.FreePort(tb), harness.FreePort(tb)
 	p := &plane{
@@ -51,6 +57,7 @@ func startPlane(tb testing.TB, dir string) *plane {
 		"--data-dir", filepath.Join(dir, "data"), "--listen", fmt.Sprintf("127.0.0.1:%d", port),
 		"--agent-listen", fmt.Sprintf("0.0.0.0:%d", agents), "--agent-address", p.agents, "--agent-chart", chart(tb), "--log-level", "debug",
 	}
+	p.args = append(p.args, flags...)
 	p.start(tb)
 	tb.Cleanup(func() {
 		p.stop(tb, syscall.SIGTERM)
