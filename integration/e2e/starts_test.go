@@ -101,7 +101,9 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := firings()
-	slices.SortFunc(found, func(a, b *apiv1.Firing) int { return cmp.Compare(a.GetDue().AsTime().Unix(), b.GetDue().AsTime().Unix()) })
+	slices.SortFunc(found, func(a, b *apiv1.Firing) int {
+		return cmp.Compare(a.GetDue().AsTime().Unix(), b.GetDue().AsTime().Unix())
+	})
 	started := map[string]bool{}
 	for i, f := range found {
 		if i > 0 && f.GetDue().AsTime().Sub(found[i-1].GetDue().AsTime()) != 2*time.Second {
