@@ -22,7 +22,8 @@ import (
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
-// traffic counts the messages of an agent's connection, in both directions.
+// traffic counts the messages of an agent's connection, in both directions. The signs of life that a session needs, watched or not, are
+// left out.
 type traffic struct{ calls, messages atomic.Int64 }
 
 func (*traffic) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
@@ -30,12 +31,45 @@ func (*traffic) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Conte
 func (*traffic) HandleConn(context.Context, stats.ConnStats)                       {}
 
 func (c *traffic) HandleRPC(_ context.Context, s stats.RPCStats) {
-	switch s.(type) {
+	switch s := s.(type) {
 	case *stats.Begin:
 		c.calls.Add(1)
-	case *stats.InPayload, *stats.OutPayload:
-		c.messages.Add(1)
+	case *stats.InPayload:
+		if f, ok := s.Payload.(*agentv1.ServerFrame); !ok || f.GetPong() == nil {
+			c.messages.Add(1)
+		}
+	case *stats.OutPayload:
+		if f, ok := s.Payload.(*agentv1.AgentFrame); !ok || f.GetPing() == nil {
+			c.messages.Add(1)
+		}
 	}
+}
+
+// live gives signs of life until the test ends. Without them the session is given up, and with it the stream of logs: a busy machine
+// can take longer over a thousand viewers than a silent session may last.
+func live(t *testing.T, s session) {
+	t.Helper()
+	stop := make(chan struct{})
+	var over sync.WaitGroup
+	over.Go(func() {
+		each := time.NewTicker(5 * time.Second)
+		defer each.Stop()
+		for {
+			select {
+			case <-each.C:
+				if err := s.Send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{}}}); err != nil {
+					t.Errorf("the session ended: %v", err)
+					return
+				}
+			case <-stop:
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		close(stop)
+		over.Wait()
+	})
 }
 
 // viewer is a browser that follows a log.
@@ -118,6 +152,7 @@ func TestRun_ViewersCostTheAgentNothing(t *testing.T) {
 	a.report(t, attempt, agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING, runnerv1.StepStatus_STEP_STATUS_RUNNING, nil, false)
 	log := a.appendTo(t, attempt)
 	log("first line\n")
+	live(t, s)
 
 	w := &watchers{
 		client: &http.Client{Transport: &http.Transport{}}, cookie: (&world{program: p}).signIn(t, "admin@localhost"), all: make([]*viewer, viewers),
