@@ -121,6 +121,12 @@ bench-capacity: ## what one replica carries on two cores: connected agents, exec
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench 'Capacity|NoisyTenant' -benchtime 1x -timeout 30m -v
 
+.PHONY: bench
+ROUNDS ?= 30
+BENCH ?= dist/bench
+bench: ## all metric cards, P1 to P16, with ratios of arms that took turns: samples and table into BENCH; needs an idle machine for about an hour
+	integration/bench/run.sh $(BENCH) $(ROUNDS)
+
 .PHONY: bench-overhead
 bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster
 	integration/test.sh ./integration/e2e -run none -bench Overhead -benchtime 30x -timeout 40m

@@ -63,7 +63,8 @@ if [ $# -eq 0 ]; then
 fi
 # what only computes is not looked into by the race detector, which takes ten times as long for it: SQLite, which is C that was
 # translated to Go, and the hash of passwords. Nothing that instantiates types of the library may be here: the linker keeps one copy.
-lean+=(-race)
+# A benchmark is for its figures, which the detector would change.
+case " $* " in *" -bench "*) ;; *) lean+=(-race) ;; esac
 for package in modernc.org/sqlite/lib golang.org/x/crypto/{argon2,blake2b}; do lean+=("-gcflags=$package=-dwarf=0 -race=false"); done
 say "running the tests"
 go build "${lean[@]}" -o "$cache/servers" ./integration/servers

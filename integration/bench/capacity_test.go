@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	"github.com/seatrial/seatrial/integration/fleet"
 	"github.com/seatrial/seatrial/integration/harness"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -75,6 +76,7 @@ func connected(b *testing.B, p *fleet.Plane) {
 	now := p.Used(b)
 	say(b, now.RSS <= rssGoal, "%d agents: %d MiB (goal %d), %.1f%% of a core", *manyAgents, now.RSS>>20, rssGoal>>20, 100*(now.CPU-before.CPU).Seconds()/while.Seconds())
 	b.ReportMetric(float64(now.RSS>>20), "rss_MiB")
+	cards.Note(b, cards.Sample{Card: "P11", Metric: "connected", Arm: cards.Seatrial, Value: float64(now.RSS >> 20), Unit: "MiB"})
 }
 
 // storm is that all agents lose their connection at the same moment, as when the only replica is killed.
@@ -90,6 +92,7 @@ func storm(b *testing.B, p *fleet.Plane, all *fleet.Fleet) {
 	took := time.Since(begun)
 	say(b, took <= settleGoal, "%d agents are back %s after the start of the replica, which took %s (goal %s)", len(all.Agents), took.Round(time.Millisecond), ready.Round(time.Millisecond), settleGoal)
 	b.ReportMetric(took.Seconds(), "settled_s")
+	cards.Note(b, cards.Sample{Card: "P10", Metric: "agents back", Arm: cards.Seatrial, Value: took.Seconds(), Unit: "s"})
 }
 
 // arrivals are when starts have reached their agents.
@@ -167,6 +170,8 @@ func dispatched(b *testing.B, p *fleet.Plane, all *fleet.Fleet, heard *arrivals)
 		half(took), most(took), took[len(took)-1].Round(time.Millisecond), *perSecond, p99Goal, 1000*(used.CPU-before.CPU).Seconds()/float64(len(took)))
 	b.ReportMetric(rate, "executions/s")
 	b.ReportMetric(ms(most(took)), "p99_ms")
+	cards.Note(b, cards.Sample{Card: "P11", Metric: "dispatched", Arm: cards.Seatrial, Value: rate, Unit: "1/s"})
+	cards.Note(b, each("P11", "call to agent", cards.Seatrial, took)...)
 }
 
 // quiet waits until all starts have arrived.
@@ -252,6 +257,16 @@ func shipped(b *testing.B, p *fleet.Plane) {
 	core := mb / (used.CPU - before.CPU).Seconds()
 	say(b, core >= logGoal, "%.0f MB of logs in %s: %.0f MB/s, and %.0f MB for each second of the control plane's CPU time (goal %d); %d MiB afterwards", mb, took.Round(time.Millisecond), mb/took.Seconds(), core, logGoal, used.RSS>>20)
 	b.ReportMetric(core, "MB/core_s")
+	cards.Note(b, cards.Sample{Card: "P11", Metric: "log per core", Arm: cards.Seatrial, Value: core, Unit: "MB/s"})
+}
+
+// each makes a sample of each time, numbered in their order.
+func each(card, metric, arm string, took []time.Duration) []cards.Sample {
+	samples := make([]cards.Sample, len(took))
+	for i, d := range took {
+		samples[i] = cards.Sample{Card: card, Metric: metric, Arm: arm, Round: i, Value: ms(d), Unit: "ms"}
+	}
+	return samples
 }
 
 // BenchmarkNoisyTenant measures how long an execution of one organization takes to reach its agent while another floods the control plane with
@@ -314,6 +329,7 @@ func BenchmarkNoisyTenant(b *testing.B) {
 		for _, all := range took {
 			slices.Sort(all)
 		}
+		cards.Note(b, append(each("P16", "calm organization", cards.Seatrial, took[true]), each("P16", "calm organization", cards.Calm, took[false])...)...)
 		ratio := float64(most(took[true])) / float64(most(took[false]))
 		say(b, ratio <= noiseGoal, "p50 %s, p99 %s; while another organization has %d executions accepted and %d refused: p50 %s, p99 %s: %.2f times (goal %.1f)", half(took[false]), most(took[false]),
 			told, refused, half(took[true]), most(took[true]), ratio, noiseGoal)

@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/testcase/strips"
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	"github.com/seatrial/seatrial/integration/harness"
 )
 
@@ -37,17 +38,22 @@ type question struct {
 func BenchmarkQueries(b *testing.B) {
 	dsn := harness.Postgres(b)
 	w := open(b, dsn)
-	ids := w.fill(b)
 	pool, err := sql.Open("pgx", dsn+"&seatrial.system=on") // the owner looks at everything
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer pool.Close()
+	empty := size(b, pool)
+	ids := w.fill(b)
 	if _, err := pool.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
 		b.Fatal(err)
 	}
+	each := float64(size(b, pool)-empty) / manyExecutions / testsOfEach
+	b.Logf("%.0f bytes of the database for each result, with its indexes and all that belongs to its execution", each)
+	cards.Note(b, cards.Sample{Card: "P15", Metric: "bytes for each case", Arm: cards.Seatrial, Value: each, Unit: "bytes"})
 	for b.Loop() {
-		for _, q := range w.questions(b, pool, ids) {
+		w.besidePlain(b, pool, ids)
+		for n, q := range w.questions(b, pool, ids) {
 			took := make([]time.Duration, asked)
 			if q.budget == 0 {
 				took = took[:asked/10]
@@ -67,7 +73,43 @@ func BenchmarkQueries(b *testing.B) {
 					verdict = fmt.Sprintf("budget %s: missed", q.budget)
 				}
 			}
+			cards.Note(b, cards.Sample{Card: "P12", Metric: "slowest query", Arm: cards.Seatrial, Round: n, Value: ms(most), Unit: "ms"})
 			b.Logf("%-55s p50 %8.2f ms  p99 %8.2f ms  %s", q.name, ms(half), ms(most), verdict)
+		}
+	}
+}
+
+// size is how many bytes the database has on its disk.
+func size(b *testing.B, pool *sql.DB) (bytes int64) {
+	b.Helper()
+	if err := pool.QueryRowContext(b.Context(), "SELECT pg_database_size(current_database())").Scan(&bytes); err != nil {
+		b.Fatal(err)
+	}
+	return bytes
+}
+
+// plain is what somebody would write by hand for the results of an execution that did not pass.
+const plain = `SELECT id, suite, name, outcome, message, duration FROM test_results WHERE execution_id = $1
+	AND outcome IN ('failed', 'errored', 'timed_out', 'blocked', 'skipped') ORDER BY id LIMIT 100`
+
+// besidePlain asks for the results of an execution that did not pass, in turns with the plain query.
+func (w *world) besidePlain(b *testing.B, pool *sql.DB, ids []execution.ID) {
+	b.Helper()
+	ctx := tenant.WithViewer(b.Context(), w.member)
+	arms := map[string]func(id execution.ID) error{
+		cards.Seatrial: func(id execution.ID) error {
+			_, _, err := w.store.Results(ctx, id, []string{"failed", "errored", "timed_out", "blocked", "skipped"}, 100, "")
+			return err
+		},
+		cards.Plain: func(id execution.ID) error { return drain(pool.QueryContext(ctx, plain, id)) },
+	}
+	for round := range asked {
+		for name, ask := range arms {
+			begun := time.Now()
+			if err := ask(ids[round*7%len(ids)]); err != nil {
+				b.Fatalf("%s: %v", name, err)
+			}
+			cards.Note(b, cards.Sample{Card: "P12", Metric: "query", Arm: name, Round: round, Value: ms(time.Since(begun)), Unit: "ms"})
 		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	"github.com/seatrial/seatrial/integration/harness"
 )
 
@@ -79,6 +80,9 @@ func BenchmarkResults(b *testing.B) {
 			runtime.ReadMemStats(&m)
 			most = max(most, m.HeapAlloc)
 		}
+	}
+	for i, d := range took["into PostgreSQL"] {
+		cards.Note(b, cards.Sample{Card: "P13", Metric: "cases stored", Arm: cards.Seatrial, Round: i, Value: cases / d.Seconds(), Unit: "1/s"})
 	}
 	for name, all := range took {
 		slices.Sort(all)

@@ -116,6 +116,11 @@ func stamped(b *testing.B, log string, begin time.Time) time.Duration {
 // bareJob runs the same container as a Job of its own.
 func bareJob(b *testing.B, a *agent) func(b *testing.B) (line, result time.Duration) {
 	b.Helper()
+	return bareJobOf(b, a, stamp)
+}
+
+func bareJobOf(b *testing.B, a *agent, command string) func(b *testing.B) (line, result time.Duration) {
+	b.Helper()
 	file := filepath.Join(b.TempDir(), "job.yaml")
 	if err := os.WriteFile(file, []byte(fmt.Sprintf(`apiVersion: batch/v1
 kind: Job
@@ -126,7 +131,7 @@ spec:
     spec:
       restartPolicy: Never
       containers: [{name: main, image: %s, imagePullPolicy: Never, command: [sh, -c, %q]}]
-`, a.namespace, python, stamp)), 0o600); err != nil {
+`, a.namespace, python, command)), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	kubectl := func(args ...string) string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -70,6 +71,8 @@ func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing
 	if asked := requests(t, audit, begin, "system:serviceaccount:"+home+":"+a.release); len(asked) > 0 {
 		t.Errorf("the idle agent asked the API server %d times:\n%s", len(asked), strings.Join(asked, "\n"))
 	}
+	cards.Note(t, cards.Sample{Card: "P8", Metric: "idle agent", Arm: cards.Seatrial, Value: float64(rss) / 1024, Unit: "MiB"},
+		cards.Sample{Card: "P8", Metric: "idle processor", Arm: cards.Seatrial, Value: used, Unit: "%"})
 	t.Logf("figures: idle agent: %d KiB resident, %.2f %% of a processor", rss, used)
 	if rss > maxIdleKiB {
 		t.Errorf("the idle agent holds %d KiB, the limit is %d", rss, maxIdleKiB)

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The whole suite of metric cards: samples into DIR/samples.csv, the table into DIR/table.txt and DIR/table.md. It refuses to start on a
+# busy machine and waits before each part until the machine is idle again. A part that fails leaves its cards as not measured.
+# usage: run.sh DIR [ROUNDS]   (30 rounds of what is compared, unless told)
+set -euo pipefail
+[ $# -ge 1 ] || { echo "usage: run.sh DIR [ROUNDS]" >&2; exit 2; }
+mkdir -p "$1"
+out=$(cd "$1" && pwd) rounds=${2:-30}
+cd "$(dirname "$0")/../.."
+integration/packages.sh postgresql chromium
+report=$out/report
+go build -o "$report" ./integration/bench/report
+go vet ./integration/bench ./integration/e2e # compiles what is measured with, so that no compiler runs beside it
+"$report" -quiet 3m
+mv -f "$out/samples.csv" "$out/samples.last.csv" 2>/dev/null || true
+export SEATRIAL_BENCH=$out/samples.csv
+failed=()
+part() {
+  local name=$1; shift
+  echo "== $name: $*"
+  "$report" -quiet 5m || { failed+=("$name (the machine was busy)"); return; }
+  "$@" 2>&1 | tee "$out/${name// /-}.log" || failed+=("$name")
+}
+part "way of a test" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkWay$' -benchtime "${rounds}x" -timeout 60m -v
+part "logs" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkLogs$' -benchtime "$(((rounds + 9) / 10))x" -timeout 60m -v
+part "load" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkLoad$' -benchtime "$(((rounds + 9) / 10))x" -timeout 60m -v
+part "footprint" integration/test.sh ./integration/e2e -run '^TestFootprint$' -count 1 -v
+part "capacity" make --no-print-directory bench-capacity
+part "results" make --no-print-directory bench-results
+part "log page" make --no-print-directory bench-log
+"$report" "$SEATRIAL_BENCH" | tee "$out/table.txt"
+"$report" -markdown "$SEATRIAL_BENCH" >"$out/table.md"
+[ ${#failed[@]} -eq 0 ] || { printf 'not measured: %s\n' "${failed[@]}" >&2; exit 1; }
