@@ -27,13 +27,22 @@ func (s *Server) dispatch(ctx context.Context, ss *session) error {
 		return nil // the replica that the agent moves to sends them
 	default:
 	}
-	commands, err := s.o.Store.TakeCommands(ctx, ss.epoch, ss.credit, s.o.Timing.Resend, s.o.Timing.Expiry)
+	credit := ss.credit
+	ss.more = true
+	commands, err := s.o.Store.TakeCommands(ctx, ss.epoch, credit, s.o.Timing.Resend, s.o.Timing.Expiry)
 	if err != nil {
 		if ctx.Err() == nil { // the sweep tries again
 			s.o.Log.ErrorContext(ctx, "commands not taken", "cluster", ss.viewer.Name, "error", err)
 		}
 		return nil
 	}
+	starts := 0
+	for _, c := range commands {
+		if c.Kind == cluster.Start {
+			starts++
+		}
+	}
+	ss.more = starts >= credit
 	for _, c := range commands {
 		frame, err := s.command(ss, c)
 		if err != nil {

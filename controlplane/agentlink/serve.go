@@ -101,7 +101,8 @@ func (s *Server) frame(ctx context.Context, ss *session, f *agentv1.AgentFrame) 
 		return ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Pong{Pong: &agentv1.Pong{Time: timestamppb.Now()}}})
 	case *agentv1.AgentFrame_Credit:
 		ss.credit = int(min(max(k.Credit.GetStarts(), 0), maxCredit))
-		if ss.credit > 0 {
+		// More credit brings nothing when all that waited was taken with what there was: for whatever came since, the session is woken.
+		if ss.credit > 0 && ss.more {
 			return s.dispatch(ctx, ss)
 		}
 	case *agentv1.AgentFrame_CommandAck:

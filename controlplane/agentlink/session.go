@@ -55,6 +55,7 @@ type session struct {
 	documents bool                  // the agent brings documents into the catalog
 	watches   bool                  // the agent looks at objects for triggers
 	credit    int                   // starts that the agent takes now
+	more      bool                  // starts may wait that the credit of then did not reach
 	present   []execution.AttemptID // pages of an inventory so far
 	unknown   []string              // of those, what is no id at all
 	leaving   <-chan time.Time      // set once the agent was asked to come again

@@ -109,6 +109,36 @@ func TestServer_Session_StartWaitsForCreditAndCancelDoesNot(t *testing.T) {
 	}
 }
 
+// TestServer_Session_CreditAsksForWhatItHeldBack holds that the store is asked again when credit was what a start waited for, and not otherwise.
+func TestServer_Session_CreditAsksForWhatItHeldBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{})
+	id := uuid.New()
+	b.store.put(start(t, id, 1), start(t, id, 1), start(t, id, 1))
+	a := b.connect(t)
+	for range 2 {
+		a.credit(1) // each leaves something that waits for more
+		if a.recv().GetCommand().GetStart() == nil {
+			t.Fatal("no start for the credit")
+		}
+	}
+	a.credit(2) // one start is left: this credit is more than was needed
+	if a.recv().GetCommand().GetStart() == nil {
+		t.Fatal("no start for the credit")
+	}
+	a.ping()
+	var before int
+	b.store.set(func(s *store) { before = len(s.limits) })
+	a.credit(5)
+	a.credit(6)
+	a.ping() // frames are handled in their order
+	b.store.set(func(s *store) {
+		if more := s.limits[before:]; len(more) > 0 {
+			t.Errorf("the store was asked with credits of %v, though nothing had waited for credit", more)
+		}
+	})
+}
+
 func TestServer_Session_CommandsAreFound(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

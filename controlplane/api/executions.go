@@ -38,7 +38,10 @@ func (s *server) RunWorkflow(ctx context.Context, r *apiv1.RunWorkflowRequest) (
 		return nil, fmt.Errorf("run workflow %s: %w", r.GetWorkflow(), err)
 	}
 	out := &apiv1.RunWorkflowResponse{Execution: executionOf(e), Existed: existed}
-	if organization, _, err := s.Accounts.Describe(ctx); err == nil && s.PublicURL != "" { // the page is a convenience
+	if s.PublicURL == "" {
+		return out, nil
+	}
+	if organization, _, err := s.Accounts.Describe(ctx); err == nil { // the page is a convenience
 		out.Url = fmt.Sprintf("%s/o/%s/executions/%s", s.PublicURL, organization, e.ID)
 	}
 	return out, nil

@@ -74,11 +74,7 @@ func (s *Store) AppendAudit(ctx context.Context, e record.Entry) error {
 // appendEntry numbers, dates and hashes an entry, and stores it. Texts are cleaned before they are hashed: what is read later has to be what
 // was hashed.
 func (s *Store) appendEntry(ctx context.Context, tx *db.Tx, e record.Entry) error {
-	if err := tx.AuditHead.Create().SetOrganizationID(e.Organization).SetHash(record.Start()).
-		OnConflictColumns(audithead.FieldOrganizationID).Ignore().Exec(ctx); err != nil {
-		return err
-	}
-	head, err := locked(s, tx.AuditHead.Query().Where(audithead.OrganizationID(e.Organization))).Only(ctx)
+	head, err := s.lockChain(ctx, tx, e.Organization)
 	if err != nil {
 		return err
 	}
@@ -99,7 +95,21 @@ func (s *Store) appendEntry(ctx context.Context, tx *db.Tx, e record.Entry) erro
 		SetDetails(e.Details).SetPrevious(e.Previous).SetHash(e.Hash).Exec(ctx); err != nil {
 		return err
 	}
-	return tx.AuditHead.UpdateOne(head).SetNumber(e.Number).SetHash(e.Hash).Exec(ctx)
+	return tx.AuditHead.Update().Where(audithead.ID(head.ID)).SetNumber(e.Number).SetHash(e.Hash).Exec(ctx)
+}
+
+// lockChain locks the end of the chain of an organization, which is made with the first entry.
+func (s *Store) lockChain(ctx context.Context, tx *db.Tx, organization tenant.ID) (*db.AuditHead, error) {
+	chain := locked(s, tx.AuditHead.Query().Where(audithead.OrganizationID(organization)))
+	head, err := chain.Clone().Only(ctx)
+	if !db.IsNotFound(err) {
+		return head, err
+	}
+	if err := tx.AuditHead.Create().SetOrganizationID(organization).SetHash(record.Start()).
+		OnConflictColumns(audithead.FieldOrganizationID).Ignore().Exec(ctx); err != nil {
+		return nil, err
+	}
+	return chain.Only(ctx)
 }
 
 // AuditEntries returns those of the viewer's organization that a filter selects, and the end of the chain, which is read first: what it

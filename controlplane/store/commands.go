@@ -188,34 +188,28 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 		if err != nil {
 			return err
 		}
+		if c.Kind != string(record.Start) { // nothing follows from it for its attempt
+			_, err := storeAnswer(ctx, tx, c, outcome, message)
+			return err
+		}
 		a, head, err := s.lockAttempt(ctx, tx, c.AttemptID)
 		if err != nil {
 			return err
 		}
-		if outcome == record.Expired || outcome == record.Deferred {
-			if c.Kind == string(record.Start) {
-				var withdrawn bool
-				if withdrawn, after, err = s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
-					return err
-				}
+		if comesAgain(outcome) {
+			var withdrawn bool
+			if withdrawn, after, err = s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
+				return err
 			}
-			if c.Kind == string(record.Start) && c.State == sent {
+			if c.State == sent {
 				back, err := s.heldBack(ctx, tx, c, message)
 				if err != nil || back {
 					return err
 				}
 			}
-			// It stays as sent, so that it comes up again after the time for answers: that is the pause between tries.
-			return c.Update().SetAnswer(clean(message)).Exec(ctx)
 		}
-		state := done
-		if outcome == record.Rejected {
-			state = dead
-		}
-		// Only the first answer counts.
-		n, err := tx.AgentCommand.Update().Where(agentcommand.ID(id), agentcommand.StateIn(queued, sent)).SetState(state).
-			SetAnswer(clean(message)).Save(ctx)
-		if err != nil || n == 0 || c.Kind != string(record.Start) {
+		first, err := storeAnswer(ctx, tx, c, outcome, message)
+		if err != nil || !first || comesAgain(outcome) {
 			return err
 		}
 		after, err = s.startAnswered(ctx, tx, a, head, outcome, message)
@@ -225,6 +219,26 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 		return execution.Effects{}, err
 	}
 	return s.admitAfter(ctx, after), nil
+}
+
+// comesAgain reports whether a command comes up once more after an answer.
+func comesAgain(outcome record.Outcome) bool {
+	return outcome == record.Expired || outcome == record.Deferred
+}
+
+// storeAnswer stores the answer to a command, and reports whether it is the first: no other counts. A command that is to come again stays as
+// sent, so that it comes up after the time for answers: that is the pause between tries.
+func storeAnswer(ctx context.Context, tx *db.Tx, c *db.AgentCommand, outcome record.Outcome, message string) (first bool, err error) {
+	change := tx.AgentCommand.Update().Where(agentcommand.ID(c.ID)).SetAnswer(clean(message))
+	switch {
+	case comesAgain(outcome):
+	case outcome == record.Rejected:
+		change = change.Where(agentcommand.StateIn(queued, sent)).SetState(dead)
+	default:
+		change = change.Where(agentcommand.StateIn(queued, sent)).SetState(done)
+	}
+	n, err := change.Save(ctx)
+	return n > 0, err
 }
 
 func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution, outcome record.Outcome, message string) (after consequences, err error) {

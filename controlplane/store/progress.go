@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/call"
+	executions "github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
@@ -128,7 +129,7 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 		}
 	}
 	for i, r := range runs {
-		if err := states[i].saveRun(ctx, r); err != nil {
+		if err := states[i].saveRun(ctx, tx, r); err != nil {
 			return after, err
 		}
 	}
@@ -150,7 +151,7 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 			return after, err
 		}
 	}
-	return after, now.saveExecution(ctx, head)
+	return after, now.saveExecution(ctx, tx, head)
 }
 
 // moved reports whether a run has another status now.
@@ -259,17 +260,18 @@ func stateOfExecution(head *db.Execution, runs []state) state {
 }
 
 // saveRun leaves a run alone that is as it was: an execution may have a thousand.
-func (st state) saveRun(ctx context.Context, r *db.Run) error {
+func (st state) saveRun(ctx context.Context, tx *db.Tx, r *db.Run) error {
 	if r.Status == string(st.status) && r.Reason == st.reason && r.Message == st.message && same(r.StartedAt, st.started) &&
 		same(r.FinishedAt, st.finished) {
 		return nil
 	}
-	return r.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
+	return tx.Run.Update().Where(run.ID(r.ID)).SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
 		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
 }
 
-func (st state) saveExecution(ctx context.Context, e *db.Execution) error {
-	return e.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
+// saveExecution changes the execution whether or not it is as it was: what has changed below it is seen by its time of change.
+func (st state) saveExecution(ctx context.Context, tx *db.Tx, e *db.Execution) error {
+	return tx.Execution.Update().Where(executions.ID(e.ID)).SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
 		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
 }
 

@@ -205,20 +205,65 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 			}
 			made := tx.ReleaseChange.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetNumber(row.Changes + 1).
 				SetBefore(before).SetAfter(string(d.State)).SetCause(cause)
-			if len(d.Blockers) > 0 {
-				text, err := json.Marshal(d.Blockers)
-				if err != nil {
-					return fmt.Errorf("encode what keeps a release from being ready: %w", err)
-				}
+			text, err := blockersText(d.Blockers)
+			if err != nil {
+				return err
+			}
+			if text != nil {
 				made.SetBlockers(text)
 			}
 			if err := made.Exec(ctx); err != nil {
 				return err
 			}
+		} else if err := moreBlockers(ctx, tx, row, d.Blockers); err != nil {
+			return err
 		}
 		return change.Exec(ctx)
 	})
 	return changed, err
+}
+
+// moreBlockers adds to the latest change what has come to keep a release from being ready since: the state is still the same, and its story
+// is to tell of each reason.
+func moreBlockers(ctx context.Context, tx *db.Tx, row *db.Release, more []record.Blocker) error {
+	if len(more) == 0 {
+		return nil
+	}
+	latest, err := tx.ReleaseChange.Query().Where(releasechange.ReleaseID(row.ID), releasechange.Number(row.Changes)).Only(ctx)
+	if err != nil {
+		return err
+	}
+	var known []record.Blocker
+	if len(latest.Blockers) > 0 {
+		if err := json.Unmarshal(latest.Blockers, &known); err != nil {
+			return fmt.Errorf("read what keeps a release from being ready: %w", err)
+		}
+	}
+	all := known
+	for _, b := range more {
+		if !slices.Contains(all, b) {
+			all = append(all, b)
+		}
+	}
+	if len(all) == len(known) {
+		return nil
+	}
+	text, err := blockersText(all)
+	if err != nil {
+		return err
+	}
+	return tx.ReleaseChange.Update().Where(releasechange.ID(latest.ID)).SetBlockers(text).Exec(ctx)
+}
+
+func blockersText(list []record.Blocker) (json.RawMessage, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("encode what keeps a release from being ready: %w", err)
+	}
+	return text, nil
 }
 
 // StaleReleases lists what is to be decided anew in all organizations, longest waiting first. It runs as system.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -50,8 +51,10 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			return err
 		}
 		if status.Terminal() && !ended {
-			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status, r.FromRunner || ofTests(status)); err != nil {
-				return err
+			if !found.settled {
+				if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status, r.FromRunner || ofTests(status)); err != nil {
+					return err
+				}
 			}
 			if err := s.tryAnew(ctx, tx, a, head); err != nil {
 				return err
@@ -215,6 +218,7 @@ func mergeNotes(notes, more []string) []string {
 type found struct {
 	asks    bool // there is something to decide about what they execute
 	learned bool // an exit code
+	settled bool // all steps have ended, and none of them executes workflows: the end of the attempt leaves nothing to end
 }
 
 // mergeSteps moves the steps forward. Facts that are missing are filled in even after a step has ended.
@@ -225,6 +229,10 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
 	if err != nil {
 		return out, err
+	}
+	open := map[int]bool{}
+	for _, row := range rows {
+		open[row.Index] = !record.Status(row.Status).Terminal() || row.Execute != nil
 	}
 	for _, reported := range steps {
 		i := slices.IndexFunc(rows, func(row *db.Step) bool { return row.Index == reported.Index })
@@ -237,6 +245,7 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 			return out, err
 		}
 		out.learned = out.learned || learned
+		open[row.Index] = open[row.Index] && (row.Execute != nil || !record.Next(record.Status(row.Status), reported.Status).Terminal())
 		if reported.Params != nil && row.Execute != nil && !record.Status(row.Status).Terminal() && !record.Status(a.Status).Terminal() {
 			made, err := makeCalls(ctx, tx, a, row, reported.Params)
 			if err != nil {
@@ -251,6 +260,7 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 			}
 		}
 	}
+	out.settled = !slices.Contains(slices.Collect(maps.Values(open)), true)
 	return out, nil
 }
 

@@ -376,6 +376,24 @@ func (u *ReleaseChangeUpsert) UpdateUpdatedAt() *ReleaseChangeUpsert {
 	return u
 }
 
+// SetBlockers sets the "blockers" field.
+func (u *ReleaseChangeUpsert) SetBlockers(v json.RawMessage) *ReleaseChangeUpsert {
+	u.Set(releasechange.FieldBlockers, v)
+	return u
+}
+
+// UpdateBlockers sets the "blockers" field to the value that was provided on create.
+func (u *ReleaseChangeUpsert) UpdateBlockers() *ReleaseChangeUpsert {
+	u.SetExcluded(releasechange.FieldBlockers)
+	return u
+}
+
+// ClearBlockers clears the value of the "blockers" field.
+func (u *ReleaseChangeUpsert) ClearBlockers() *ReleaseChangeUpsert {
+	u.SetNull(releasechange.FieldBlockers)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -413,9 +431,6 @@ func (u *ReleaseChangeUpsertOne) UpdateNewValues() *ReleaseChangeUpsertOne {
 		}
 		if _, exists := u.create.mutation.Cause(); exists {
 			s.SetIgnore(releasechange.FieldCause)
-		}
-		if _, exists := u.create.mutation.Blockers(); exists {
-			s.SetIgnore(releasechange.FieldBlockers)
 		}
 	}))
 	return u
@@ -459,6 +474,27 @@ func (u *ReleaseChangeUpsertOne) SetUpdatedAt(v time.Time) *ReleaseChangeUpsertO
 func (u *ReleaseChangeUpsertOne) UpdateUpdatedAt() *ReleaseChangeUpsertOne {
 	return u.Update(func(s *ReleaseChangeUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetBlockers sets the "blockers" field.
+func (u *ReleaseChangeUpsertOne) SetBlockers(v json.RawMessage) *ReleaseChangeUpsertOne {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.SetBlockers(v)
+	})
+}
+
+// UpdateBlockers sets the "blockers" field to the value that was provided on create.
+func (u *ReleaseChangeUpsertOne) UpdateBlockers() *ReleaseChangeUpsertOne {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.UpdateBlockers()
+	})
+}
+
+// ClearBlockers clears the value of the "blockers" field.
+func (u *ReleaseChangeUpsertOne) ClearBlockers() *ReleaseChangeUpsertOne {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.ClearBlockers()
 	})
 }
 
@@ -666,9 +702,6 @@ func (u *ReleaseChangeUpsertBulk) UpdateNewValues() *ReleaseChangeUpsertBulk {
 			if _, exists := b.mutation.Cause(); exists {
 				s.SetIgnore(releasechange.FieldCause)
 			}
-			if _, exists := b.mutation.Blockers(); exists {
-				s.SetIgnore(releasechange.FieldBlockers)
-			}
 		}
 	}))
 	return u
@@ -712,6 +745,27 @@ func (u *ReleaseChangeUpsertBulk) SetUpdatedAt(v time.Time) *ReleaseChangeUpsert
 func (u *ReleaseChangeUpsertBulk) UpdateUpdatedAt() *ReleaseChangeUpsertBulk {
 	return u.Update(func(s *ReleaseChangeUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetBlockers sets the "blockers" field.
+func (u *ReleaseChangeUpsertBulk) SetBlockers(v json.RawMessage) *ReleaseChangeUpsertBulk {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.SetBlockers(v)
+	})
+}
+
+// UpdateBlockers sets the "blockers" field to the value that was provided on create.
+func (u *ReleaseChangeUpsertBulk) UpdateBlockers() *ReleaseChangeUpsertBulk {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.UpdateBlockers()
+	})
+}
+
+// ClearBlockers clears the value of the "blockers" field.
+func (u *ReleaseChangeUpsertBulk) ClearBlockers() *ReleaseChangeUpsertBulk {
+	return u.Update(func(s *ReleaseChangeUpsert) {
+		s.ClearBlockers()
 	})
 }
 

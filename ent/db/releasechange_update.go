@@ -4,12 +4,14 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
@@ -32,6 +34,24 @@ func (_u *ReleaseChangeUpdate) Where(ps ...predicate.ReleaseChange) *ReleaseChan
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReleaseChangeUpdate) SetUpdatedAt(v time.Time) *ReleaseChangeUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetBlockers sets the "blockers" field.
+func (_u *ReleaseChangeUpdate) SetBlockers(v json.RawMessage) *ReleaseChangeUpdate {
+	_u.mutation.SetBlockers(v)
+	return _u
+}
+
+// AppendBlockers appends value to the "blockers" field.
+func (_u *ReleaseChangeUpdate) AppendBlockers(v json.RawMessage) *ReleaseChangeUpdate {
+	_u.mutation.AppendBlockers(v)
+	return _u
+}
+
+// ClearBlockers clears the value of the "blockers" field.
+func (_u *ReleaseChangeUpdate) ClearBlockers() *ReleaseChangeUpdate {
+	_u.mutation.ClearBlockers()
 	return _u
 }
 
@@ -114,6 +134,14 @@ func (_u *ReleaseChangeUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(releasechange.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Blockers(); ok {
+		_spec.SetField(releasechange.FieldBlockers, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBlockers(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, releasechange.FieldBlockers, value)
+		})
+	}
 	if _u.mutation.BlockersCleared() {
 		_spec.ClearField(releasechange.FieldBlockers, field.TypeJSON)
 	}
@@ -142,6 +170,24 @@ type ReleaseChangeUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReleaseChangeUpdateOne) SetUpdatedAt(v time.Time) *ReleaseChangeUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetBlockers sets the "blockers" field.
+func (_u *ReleaseChangeUpdateOne) SetBlockers(v json.RawMessage) *ReleaseChangeUpdateOne {
+	_u.mutation.SetBlockers(v)
+	return _u
+}
+
+// AppendBlockers appends value to the "blockers" field.
+func (_u *ReleaseChangeUpdateOne) AppendBlockers(v json.RawMessage) *ReleaseChangeUpdateOne {
+	_u.mutation.AppendBlockers(v)
+	return _u
+}
+
+// ClearBlockers clears the value of the "blockers" field.
+func (_u *ReleaseChangeUpdateOne) ClearBlockers() *ReleaseChangeUpdateOne {
+	_u.mutation.ClearBlockers()
 	return _u
 }
 
@@ -253,6 +299,14 @@ func (_u *ReleaseChangeUpdateOne) sqlSave(ctx context.Context) (_node *ReleaseCh
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(releasechange.FieldUpdatedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.Blockers(); ok {
+		_spec.SetField(releasechange.FieldBlockers, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBlockers(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, releasechange.FieldBlockers, value)
+		})
 	}
 	if _u.mutation.BlockersCleared() {
 		_spec.ClearField(releasechange.FieldBlockers, field.TypeJSON)

@@ -143,7 +143,7 @@ func (ReleaseChange) Fields() []ent.Field {
 		field.String("before").Immutable(), // empty for the first
 		field.String("after").Immutable(),
 		field.Text("cause").Immutable(),
-		field.JSON("blockers", json.RawMessage{}).Optional().Immutable(), // release.Blocker of each that kept it from being ready
+		field.JSON("blockers", json.RawMessage{}).Optional(), // release.Blocker of each that has kept it from being ready while it was in this state
 	}
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,12 +27,18 @@ func stories() map[string]func(t *testing.T, f *fixture) {
 				t.Fatal(err)
 			}
 			f.decided(t, second, verdict.Ready)
+			later := release.Blocker{Rule: "r", Environment: "production", Suite: "smoke"}
+			if changed, err := f.SaveVerdict(f.as(t), first.ID, release.Decision{
+				State: verdict.NotReady, Output: []byte("{}"), At: f.now, Arrivals: f.arrivals(t, first.ID), Blockers: []release.Blocker{later},
+			}); err != nil || changed {
+				t.Fatalf("still not ready: changed %t, %v", changed, err)
+			}
 			f.decided(t, first, verdict.Ready)
 			got, err := f.Stories(f.as(t), long())
 			if err != nil || len(got) != 2 || got[0].Version != "2.0" || got[1].State != verdict.Ready || len(got[1].Changes) != 2 {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			if c := got[1].Changes; c[0].After != verdict.NotReady || len(c[0].Blockers) != 1 || c[0].Blockers[0] != blocker || c[1].After != verdict.Ready || len(c[1].Blockers) != 0 {
+			if c := got[1].Changes; c[0].After != verdict.NotReady || !slices.Equal(c[0].Blockers, []release.Blocker{blocker, later}) || c[1].After != verdict.Ready || len(c[1].Blockers) != 0 {
 				t.Errorf("changes %+v", c)
 			}
 			if got, err := f.Stories(f.as(t), time.Now().Add(time.Hour)); err != nil || len(got) != 0 {
