@@ -143,6 +143,11 @@ demo-down: ## remove the demo
 build: ## build the programs into dist
 	deploy/build.sh dist
 
+.PHONY: images
+IMAGES ?= $(CURDIR)/dist/images
+images: ## build the images for amd64 and arm64 as OCI layouts into IMAGES, each with SBOM and provenance; no daemon, no registry
+	go run ./deploy/oci -out $(IMAGES) $(if $(TAG),-tag $(TAG))
+
 .PHONY: ci
 ci: verify lint vuln test ## what must pass before anything lands
 	$(MAKE) fuzz FUZZTIME=10s
