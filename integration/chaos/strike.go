@@ -1,0 +1,94 @@
+package chaos
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/seatrial/seatrial/integration/history"
+)
+
+// rate is how many executions are asked for each second while faults are injected.
+const rate = 3
+
+// round is one fault at one phase.
+type round struct {
+	way   Way
+	phase Phase
+}
+
+// rounds returns the first of all pairs of a way and a phase, in the order of a seed. Each way and each phase comes before one comes again.
+func (r Row) rounds(seed uint64, n int) []round {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(r.ID)) // never fails
+	c := rand.New(rand.NewPCG(seed, h.Sum64()))
+	ways, phases := c.Perm(len(r.Ways)), c.Perm(len(Phases()))
+	var out []round
+	for i := range n {
+		// The phases are shifted once all ways have had theirs, so that all pairs come.
+		out = append(out, round{r.Ways[ways[i%len(ways)]], Phases()[phases[(i+i/(len(ways)*len(phases)))%len(phases)]]})
+	}
+	return out
+}
+
+// Strike injects some faults of a row, one after the other, waits for the recovery from each, and judges the history in the end. It returns
+// what was broken and where the history of that is kept.
+func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []string, path string) {
+	w.tb.Helper()
+	b := w.begin(rate)
+	before, survived := len(r.Broken), 0
+	for _, one := range r.Row.rounds(seed, n) {
+		r.Injected++
+		took, ok := w.inject(b, r.Row, one)
+		if !ok {
+			r.Broken = append(r.Broken, one.way.Name+" at "+string(one.phase)+": not recovered after "+took.Round(time.Second).String())
+			break
+		}
+		w.tb.Logf("%s %s at %s: recovered after %s", r.Row.ID, one.way.Name, one.phase, took.Round(time.Millisecond))
+		survived++
+		r.Recoveries = append(r.Recoveries, took)
+	}
+	b.settle()
+	r.judge(b)
+	if broken = r.Broken[before:]; len(broken) == 0 {
+		r.Survived += survived
+		return nil, ""
+	}
+	return broken, w.keep(b, r.Row.ID, seed, keep)
+}
+
+// inject injects one fault and waits for the recovery from it.
+func (w *World) inject(b *Bout, row Row, one round) (took time.Duration, ok bool) {
+	w.tb.Helper()
+	gate := w.gates.arm(one.phase)
+	h := arrival(w.tb, gate, one.phase)
+	b.book.Add(history.Event{Kind: history.Fault, Name: row.ID + " " + one.way.Name + " at " + string(one.phase)})
+	end := one.way.Begin(w, h.site)
+	close(h.release)
+	pass(b.ctx, one.way.Hold)
+	end()
+	return b.recovered(time.Now())
+}
+
+// keep writes a history to a file and returns its path.
+func (w *World) keep(b *Bout, id string, seed uint64, dir string) string {
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "seatrial-chaos")
+	}
+	path := filepath.Join(dir, id+"-"+strconv.FormatUint(seed, 10)+".jsonl")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err.Error()
+	}
+	f, err := os.Create(path) //nolint:gosec // a test's own
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if err := history.Write(f, b.book.Events()); err != nil {
+		return err.Error()
+	}
+	return path
+}
