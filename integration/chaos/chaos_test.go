@@ -50,6 +50,10 @@ func TestChaos(t *testing.T) {
 			}
 			s := from + pass
 			if broken, path := w.Strike(r, s, rounds, *keep); len(broken) > 0 {
+				const most = 20
+				if len(broken) > most {
+					broken = append(broken[:most:most], fmt.Sprintf("and %d more", len(broken)-most))
+				}
 				t.Errorf("%s %s:\n  %s\n  replay with: make chaos FAULTS=%s SEED=%d\n  history: %s", row.ID, row.Name, strings.Join(broken, "\n  "), row.ID, s, path)
 			}
 			if *minutes > 0 && time.Now().After(until) {

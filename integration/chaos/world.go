@@ -71,7 +71,7 @@ func NewWorld(tb testing.TB, o Options) *World {
 	})
 	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas,
 		"--database", through(dsn, w.postgres.Address, w.toPostgres.address()), "--redis", "redis://"+w.toRedis.address(),
-		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "test",
+		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "us-east-1",
 		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)
 	w.token = w.planes[0].Token
 	if _, err := w.planes[0].API(w.token).ApplyWorkflow(tb.Context(), &apiv1.ApplyWorkflowRequest{Source: probe}); err != nil {
