@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,13 +120,17 @@ func (b *Bout) recovered(since time.Time) (took time.Duration, ok bool) {
 			return time.Since(since), false
 		}
 	}
+	var probes sync.WaitGroup
+	var missing atomic.Int32
 	for _, s := range b.w.sites {
-		r := b.start(ctx, s, uuid.NewString())
-		if r == nil || !wait(ctx, r.done, recoverFor) {
-			return time.Since(since), false
-		}
+		probes.Go(func() {
+			if r := b.start(ctx, s, uuid.NewString()); r == nil || !wait(ctx, r.done, recoverFor) {
+				missing.Add(1)
+			}
+		})
 	}
-	return time.Since(since), true
+	probes.Wait()
+	return time.Since(since), missing.Load() == 0
 }
 
 // settle ends the load, waits for the end of everything and reads all of it once more.

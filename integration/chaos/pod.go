@@ -307,7 +307,7 @@ func artifact(attempt, dir string, index int) (gather.File, error) {
 
 // write writes numbered lines with pauses in between, and tells how the step ended.
 func (p *pod) write(ctx context.Context, sp *spool.Spool, stream string) (runnerv1.StepStatus, int32) {
-	const lines = 12
+	const lines = 10
 	offset, sum := int64(0), uint32(0)
 	for n := range lines {
 		line := fmt.Appendf(nil, "%s %s line %d, %016x\n", p.attempt, stream, n, rand.Uint64())
@@ -321,7 +321,7 @@ func (p *pod) write(ctx context.Context, sp *spool.Spool, stream string) (runner
 		if n == lines/2 {
 			p.site.w.gates.reach(ctx, Streaming, p.site)
 		}
-		if wait(ctx, p.stopping, between(time.Millisecond, 120*time.Millisecond)) {
+		if wait(ctx, p.stopping, between(time.Millisecond, 80*time.Millisecond)) {
 			return runnerv1.StepStatus_STEP_STATUS_CANCELLED, 143
 		}
 	}

@@ -27,9 +27,10 @@ type Proof struct {
 	Shows string
 }
 
-// Rows is the fault matrix.
+// Rows is the fault matrix. F0 is none, for the others to be compared with.
 func Rows() []Row {
 	return []Row{
+		{ID: "F0", Name: "none, to compare with", Ways: []Way{{"nothing", 0, func(*World, *site) func() { return func() {} }}}},
 		{ID: "F1", Name: "agent is killed", Ways: agentDies(), Proofs: []Proof{
 			{"integration/sim", "TestSeeds", "at any moment, down for up to 40 s"},
 			{"integration/e2e", "TestKilled", "on a real cluster"},

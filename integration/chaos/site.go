@@ -32,6 +32,8 @@ const (
 	agentSecret    = "agent"
 	// linger is shorter than in the program, and longer than a command lives.
 	linger = 75 * time.Second
+	// diskSize is the room for the pods of a site.
+	diskSize = "48m"
 )
 
 // site is a cluster with its agent.
@@ -46,6 +48,7 @@ type site struct {
 	mu     sync.Mutex
 	agents []*agent
 	disk   string // where pods keep their spools
+	small  bool   // that disk may be filled up
 	refuse func(workfake.Call) error
 }
 
@@ -84,8 +87,13 @@ func newSite(tb testing.TB, w *World, name string) *site {
 		tb.Fatalf("enroll %s: %v", name, err)
 	}
 	s := &site{
-		w: w, name: name, kube: workfake.NewCluster(tb), wire: newWire(tb, "control plane from "+name, w.gateway), disk: tb.TempDir(),
+		w: w, name: name, kube: workfake.NewCluster(tb), wire: newWire(tb, "control plane from "+name, w.gateway),
 		service: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(tb)),
+	}
+	if s.disk, err = harness.Disk(tb, diskSize); err != nil {
+		tb.Logf("the disk of %s cannot be filled, which F12 needs: %v", name, err)
+	} else {
+		s.small = true
 	}
 	s.kube.Put(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: agentNamespace, Name: agentSecret}})
 	s.kube.Fault(s.asked)

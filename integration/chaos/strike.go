@@ -35,7 +35,7 @@ func (r Row) rounds(seed uint64, n int) []round {
 }
 
 // Strike injects some faults of a row, one after the other, waits for the recovery from each, and judges the history in the end. It returns
-// what was broken and where the history of that is kept.
+// what was broken and where the history is kept: in a folder that was asked for, or, if it was broken, in one of its own.
 func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []string, path string) {
 	w.tb.Helper()
 	b := w.begin(rate)
@@ -55,7 +55,9 @@ func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []str
 	r.judge(b)
 	if broken = r.Broken[before:]; len(broken) == 0 {
 		r.Survived += survived
-		return nil, ""
+		if keep == "" {
+			return nil, ""
+		}
 	}
 	return broken, w.keep(b, r.Row.ID, seed, keep)
 }
