@@ -17,8 +17,8 @@ import (
 
 // Limits of the checker for this layer.
 const (
-	recoverFor = 60 * time.Second // until all that was accepted has ended
-	cancelFor  = 45 * time.Second // until nothing runs of what was cancelled
+	recoverFor = 100 * time.Second // until all that was accepted has ended: a cancelled run whose start was lost waits for an inventory
+	cancelFor  = 45 * time.Second  // until nothing runs of what was cancelled
 )
 
 // Bout is a while of load with the faults of one row of the table, and what was seen of it.
@@ -148,13 +148,26 @@ func (b *Bout) settle() {
 	}
 	reading, cancelReading := context.WithTimeout(b.ctx, 2*recoverFor)
 	defer cancelReading()
-	for _, r := range b.all() {
-		if err := b.later(reading, r.id); err != nil {
-			b.fail("%v", err)
-		}
-	}
+	b.reread(reading)
 	b.stop()
 	b.calls.Wait()
+}
+
+// reread looks at everything once more, as somebody does who comes later.
+func (b *Bout) reread(ctx context.Context) {
+	const atOnce = 8
+	turn := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for _, r := range b.all() {
+		turn <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turn }()
+			if err := b.later(ctx, r.id); err != nil {
+				b.fail("%v", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // name is how history calls a status.

@@ -3,7 +3,6 @@ package chaos_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,8 @@ import (
 var (
 	minutes = flag.Int("minutes", 0, "how long TestChaos goes on; 0 for a few faults of each row")
 	faults  = flag.String("faults", "", "rows that TestChaos injects, such as F3,F5; none for all")
-	seed    = flag.Uint64("seed", 0, "of the order of ways and phases; 0 for one of its own")
+	seed    = flag.Uint64("seed", 1, "of the order of ways and phases")
+	first   = flag.Int("first", 0, "the round of each row that TestChaos begins with")
 	keep    = flag.String("keep", "", "folder for the histories of rows that failed")
 )
 
@@ -29,10 +29,6 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	from := *seed
-	if from == 0 {
-		from = uint64(time.Now().UnixNano()) % 1_000_000 //nolint:gosec // any number will do
-	}
 	rows := selected(t)
 	w := chaos.NewWorld(t, chaos.Options{Replicas: 2, Sites: 2})
 	results := map[string]*chaos.Result{}
@@ -41,20 +37,16 @@ func TestChaos(t *testing.T) {
 	if *minutes == 0 {
 		rounds = few
 	}
-	for pass := uint64(0); !t.Failed() && (pass == 0 || time.Now().Before(until)); pass++ {
+	for from := *first; !t.Failed() && (from == *first || time.Now().Before(until)); from += rounds {
 		for _, row := range rows {
 			r := results[row.ID]
 			if r == nil {
 				r = &chaos.Result{Row: row}
 				results[row.ID] = r
 			}
-			s := from + pass
-			if broken, path := w.Strike(r, s, rounds, *keep); len(broken) > 0 {
-				const most = 20
-				if len(broken) > most {
-					broken = append(broken[:most:most], fmt.Sprintf("and %d more", len(broken)-most))
-				}
-				t.Errorf("%s %s:\n  %s\n  replay with: make chaos FAULTS=%s SEED=%d\n  history: %s", row.ID, row.Name, strings.Join(broken, "\n  "), row.ID, s, path)
+			if broken, path := w.Strike(r, *seed, from, rounds, *keep); len(broken) > 0 {
+				t.Errorf("%s %s:\n  %s\n  replay with: make chaos FAULTS=%s SEED=%d FIRST=%d\n  history: %s",
+					row.ID, row.Name, strings.Join(shortened(broken), "\n  "), row.ID, *seed, from, path)
 			}
 			if *minutes > 0 && time.Now().After(until) {
 				break
@@ -67,10 +59,21 @@ func TestChaos(t *testing.T) {
 			list = append(list, *r)
 		}
 	}
-	t.Logf("seed %d\n%s", from, chaos.Table(list))
+	t.Logf("seed %d, rounds from %d\n%s", *seed, *first, chaos.Table(list))
+	injected, survived := 0, 0
 	for _, r := range list {
-		fmt.Fprintf(os.Stdout, "figures: chaos %s: %d injected, %d survived\n", r.Row.ID, r.Injected, r.Survived)
+		injected, survived = injected+r.Injected, survived+r.Survived
 	}
+	t.Logf("figures: chaos: %d faults injected into processes, %d survived", injected, survived)
+}
+
+// shortened returns the first of some lines.
+func shortened(lines []string) []string {
+	const most = 20
+	if len(lines) <= most {
+		return lines
+	}
+	return append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
 }
 
 // selected returns the rows that are injected here and asked for.

@@ -65,7 +65,7 @@ func Rows() []Row {
 			{"controlplane/app", "TestRun_ViewersCostTheAgentNothing", "a thousand, of which some read nothing"},
 		}},
 		{ID: "F12", Name: "disks are full", Ways: fullDisks(), Proofs: []Proof{
-			{"agent/runner/step", "TestRun_DiskFull", "the spool"}, {"integration/e2e", "TestFullDisk", "the control plane's disk, on a real cluster"},
+			{"agent/runner/engine", "TestRun_DiskFull", "the spool"}, {"integration/e2e", "TestFullDisk", "the control plane's disk, on a real cluster"},
 			{"controlplane/blob", "TestDir_FullDisk", "files"},
 		}},
 		{ID: "F13", Name: "pods and nodes are lost", Proofs: []Proof{
@@ -84,7 +84,7 @@ func Rows() []Row {
 			{"agent/tail", "TestTailer_Tail_TriesAgain", "the fallback goes on where it was"},
 		}},
 		{ID: "F17", Name: "hostile output", Proofs: []Proof{
-			{"integration/e2e", "TestTorture", "no newline, NUL, ANSI, a GiB"}, {"ui/web/logview", "FuzzDecoder_Line", "the page is safe"},
+			{"integration/e2e", "TestTorture", "no newline, NUL, ANSI, a GiB"}, {"ui/web/ansi", "FuzzDecoder_Line", "the page is safe"},
 		}},
 		{ID: "F18", Name: "hostile reports", Proofs: []Proof{
 			{"controlplane/results/format", "TestParse_Hostile", "the corpus, bounded"}, {"controlplane/results/format/junit", "FuzzParse", "any bytes"},

@@ -1,11 +1,11 @@
 package chaos
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/seatrial/seatrial/integration/history"
@@ -20,27 +20,27 @@ type round struct {
 	phase Phase
 }
 
-// rounds returns the first of all pairs of a way and a phase, in the order of a seed. Each way and each phase comes before one comes again.
-func (r Row) rounds(seed uint64, n int) []round {
+// rounds returns some of the pairs of a way and a phase, from a number on, in the order of a seed. Each way and each phase comes before
+// one comes again, and each pair comes once before one comes twice.
+func (r Row) rounds(seed uint64, first, n int) []round {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(r.ID)) // never fails
-	c := rand.New(rand.NewPCG(seed, h.Sum64()))
+	_, _ = h.Write([]byte(r.ID))                // never fails
+	c := rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // to be repeated, not to be secret
 	ways, phases := c.Perm(len(r.Ways)), c.Perm(len(Phases()))
 	var out []round
-	for i := range n {
-		// The phases are shifted once all ways have had theirs, so that all pairs come.
-		out = append(out, round{r.Ways[ways[i%len(ways)]], Phases()[phases[(i+i/(len(ways)*len(phases)))%len(phases)]]})
+	for i := first; i < first+n; i++ {
+		out = append(out, round{r.Ways[ways[i%len(ways)]], Phases()[phases[(i/len(ways)+i%len(ways))%len(phases)]]})
 	}
 	return out
 }
 
-// Strike injects some faults of a row, one after the other, waits for the recovery from each, and judges the history in the end. It returns
+// Strike injects n faults of a row from the given round on, one after the other, waits for the recovery from each, and judges the history in the end. It returns
 // what was broken and where the history is kept: in a folder that was asked for, or, if it was broken, in one of its own.
-func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []string, path string) {
+func (w *World) Strike(r *Result, seed uint64, first, n int, keep string) (broken []string, path string) {
 	w.tb.Helper()
 	b := w.begin(rate)
 	before, survived := len(r.Broken), 0
-	for _, one := range r.Row.rounds(seed, n) {
+	for _, one := range r.Row.rounds(seed, first, n) {
 		r.Injected++
 		took, ok := w.inject(b, r.Row, one)
 		if !ok {
@@ -49,6 +49,7 @@ func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []str
 		}
 		w.tb.Logf("%s %s at %s: recovered after %s", r.Row.ID, one.way.Name, one.phase, took.Round(time.Millisecond))
 		survived++
+		r.at(one.phase)
 		r.Recoveries = append(r.Recoveries, took)
 	}
 	b.settle()
@@ -59,7 +60,7 @@ func (w *World) Strike(r *Result, seed uint64, n int, keep string) (broken []str
 			return nil, ""
 		}
 	}
-	return broken, w.keep(b, r.Row.ID, seed, keep)
+	return broken, w.keep(b, fmt.Sprintf("%s-%d-%d", r.Row.ID, seed, first), keep)
 }
 
 // inject injects one fault and waits for the recovery from it.
@@ -76,11 +77,11 @@ func (w *World) inject(b *Bout, row Row, one round) (took time.Duration, ok bool
 }
 
 // keep writes a history to a file and returns its path.
-func (w *World) keep(b *Bout, id string, seed uint64, dir string) string {
+func (w *World) keep(b *Bout, name, dir string) string {
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), "seatrial-chaos")
 	}
-	path := filepath.Join(dir, id+"-"+strconv.FormatUint(seed, 10)+".jsonl")
+	path := filepath.Join(dir, name+".jsonl")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err.Error()
 	}

@@ -24,6 +24,7 @@ type wire struct {
 // newWire returns a wire to an address, until the test ends.
 func newWire(tb testing.TB, name, to string) *wire {
 	tb.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics have a log of their own
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	w := &wire{proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", to)}
 	if err := w.proxy.Start(); err != nil {
