@@ -99,6 +99,13 @@ REPEAT ?= 10
 sim: ## simulate control plane, agents and pods under faults: SEEDS of them from FIRST on, or only SEED with a log of everything, REPEAT times at most
 	go test ./integration/sim -run 'TestSeeds$$' -count 1 -v -timeout 60m $(if $(SEED),-seed $(SEED) -repeat $(REPEAT),-seeds $(SEEDS) -first $(FIRST))
 
+.PHONY: chaos
+MINUTES ?= 5
+FAULTS ?=
+chaos: ## inject faults into real processes for MINUTES: FAULTS (such as F3,F5; none for all) in the order of SEED, from the round FIRST on
+	integration/packages.sh postgresql redis-server
+	go test ./integration/chaos -run 'TestChaos$$' -count 1 -v -timeout $$(( $(MINUTES) + 20 ))m -minutes $(MINUTES) -faults '$(FAULTS)' -seed $(or $(SEED),$$RANDOM) $(if $(filter-out 1,$(FIRST)),-first $(FIRST))
+
 .PHONY: bench-results
 bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a million results are asked
 	integration/packages.sh postgresql

@@ -61,6 +61,9 @@ type Options struct {
 	Clock func() time.Time
 	// Starts is how many starts the agent takes at a time.
 	Starts int
+	// Recheck is how long after a cancellation an inventory is sent, although its time has not come; 0 means 70 seconds. The start of what was
+	// cancelled may have been lost, and then the inventory alone tells that nothing runs.
+	Recheck time.Duration
 	// OnState is told of every change; it may be nil.
 	OnState func(State, error)
 	// DialOptions are added to the Link's own.

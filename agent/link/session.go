@@ -22,6 +22,8 @@ const (
 	welcomeTimeout  = 20 * time.Second
 	defaultPing     = 15 * time.Second
 	defaultInvEvery = 5 * time.Minute
+	// An attempt may be absent from inventories for its first minute: only then the control plane concludes something from that.
+	defaultRecheck = 70 * time.Second
 	// Calls in flight on the connection of an old session get so long to end.
 	handover = 20 * time.Second
 	// A control plane that is told that the agent stops gets so long to take notice.
@@ -51,6 +53,10 @@ type session struct {
 	away   chan *agentv1.GoAway // receives one GoAway at most
 	done   chan struct{}        // closed when the session has ended and is no longer the current one
 	err    error                // why frames was closed
+
+	// The inventory after a cancellation, of the goroutine that serves the session: nil while none is arranged, and when the last is due.
+	recheck   *time.Timer
+	recheckAt time.Time
 
 	silent  atomic.Bool
 	listing atomic.Bool // an inventory is under way: the pages of two must not mix
@@ -321,8 +327,35 @@ func (l *Link) serve(ctx context.Context, s *session) {
 			s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{Time: timestamppb.Now()}}})
 		case <-inventory.C:
 			l.compare(ctx, s)
+		case <-s.rechecked():
+			s.recheckNext()
+			l.running.Go(func() { l.inventory(ctx, s) })
 		}
 	}
+}
+
+// recheckIn arranges an inventory. One that is arranged already comes first, and another one after it: so there is at most one in d.
+func (s *session) recheckIn(d time.Duration) {
+	s.recheckAt = time.Now().Add(d)
+	if s.recheck == nil {
+		s.recheck = time.NewTimer(d)
+	}
+}
+
+// recheckNext arranges the inventory of what was cancelled after the one that is due now had been arranged.
+func (s *session) recheckNext() {
+	s.recheck = nil
+	if wait := time.Until(s.recheckAt); wait > 0 {
+		s.recheck = time.NewTimer(wait)
+	}
+}
+
+// rechecked is when the arranged inventory is due; nil when there is none.
+func (s *session) rechecked() <-chan time.Time {
+	if s.recheck == nil {
+		return nil
+	}
+	return s.recheck.C
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

@@ -210,6 +210,20 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	}
 }
 
+// TestLink_ComparesAfterACancellation: the start of what is cancelled may have been lost on a connection that was half open. Nothing but an
+// inventory tells that it never ran, and the next one that is due anyway may be minutes away.
+func TestLink_ComparesAfterACancellation(t *testing.T) {
+	t.Parallel()
+	_, s := setup(t)
+	inventory := func(f *agentv1.AgentFrame) bool { return f.GetInventory().GetLast() }
+	s.Next(t, inventory) // the session's first
+	s.Cancel("c1", "a", "enough")
+	s.Ack(t, "c1")
+	s.Next(t, inventory)
+	s.Cancel("c2", "b", "enough")
+	s.Next(t, inventory)
+}
+
 func TestLink_ComesBack(t *testing.T) {
 	t.Parallel()
 	b, first := setup(t)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,7 +80,7 @@ func (c *Cluster) serve(w http.ResponseWriter, r *http.Request) {
 	call, _ := parse(r)
 	c.mu.Lock()
 	c.calls = append(c.calls, call)
-	fault := c.fault
+	fault, done := c.fault, c.done
 	c.mu.Unlock()
 	if fault != nil {
 		if err := fault(call); err != nil {
@@ -91,10 +92,13 @@ func (c *Cluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.watch(w, r, call)
 		return
 	}
-	body, err := c.answer(call, r)
+	body, made, err := c.answer(call, r)
 	if err != nil {
 		refuse(w, err)
 		return
+	}
+	if done != nil && made != nil {
+		done(call, made)
 	}
 	if call.Verb != "log" {
 		w.Header().Set("Content-Type", "application/json")
@@ -114,7 +118,32 @@ func refuse(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(status) // the client is gone
 }
 
-func (c *Cluster) answer(call Call, r *http.Request) (string, error) {
+// answer carries out a request that is no watch, and returns a copy of what it has created.
+func (c *Cluster) answer(call Call, r *http.Request) (body string, made runtime.Object, err error) {
+	switch {
+	case call.Resource == "tokenreviews":
+		body, err = c.judge(r)
+		return body, nil, err
+	case call.Verb == "create":
+		return c.create(call, r)
+	}
+	body, err = c.carryOut(call, r)
+	return body, nil, err
+}
+
+func (c *Cluster) create(call Call, r *http.Request) (body string, made runtime.Object, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if made, err = c.write(call, r); err != nil {
+		return "", nil, err
+	}
+	if r.URL.Query().Get("dryRun") != "" {
+		return c.encode(made), nil, nil
+	}
+	return c.encode(made), made.DeepCopyObject(), nil
+}
+
+func (c *Cluster) carryOut(call Call, r *http.Request) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := call.Namespace + "/" + call.Name
@@ -129,8 +158,12 @@ func (c *Cluster) answer(call Call, r *http.Request) (string, error) {
 		return c.encode(there), nil
 	case "log":
 		return c.logs[call.Name+"/"+r.URL.Query().Get("container")], nil
-	case "create", "update":
-		return c.write(call, r)
+	case "update":
+		obj, err := c.write(call, r)
+		if err != nil {
+			return "", err
+		}
+		return c.encode(obj), nil
 	case "patch":
 		return c.patch(call, there, r)
 	case "delete":
@@ -162,29 +195,52 @@ func (c *Cluster) mayDelete(there runtime.Object, call Call, r *http.Request) er
 	return apierrors.NewConflict(schema.GroupResource{Resource: call.Resource}, call.Name, errors.New("the UID in the precondition is another one"))
 }
 
-func (c *Cluster) write(call Call, r *http.Request) (string, error) {
-	b, err := io.ReadAll(r.Body)
+// judge answers a review of a token; it is kept nowhere.
+func (c *Cluster) judge(r *http.Request) (string, error) {
+	obj, err := c.decode(r)
 	if err != nil {
 		return "", err
+	}
+	c.mu.Lock()
+	f := c.review
+	c.mu.Unlock()
+	if review, ok := obj.(*authenticationv1.TokenReview); ok && f != nil {
+		f(review) // without the lock: it looks for pods
+	}
+	return c.encode(obj), nil
+}
+
+func (c *Cluster) decode(r *http.Request) (runtime.Object, error) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
 	}
 	obj, _, err := c.codecs.UniversalDeserializer().Decode(b, nil, nil)
 	if err != nil {
-		return "", apierrors.NewBadRequest(err.Error())
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	return obj, nil
+}
+
+func (c *Cluster) write(call Call, r *http.Request) (runtime.Object, error) {
+	obj, err := c.decode(r)
+	if err != nil {
+		return nil, err
 	}
 	m, err := meta.Accessor(obj)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	m.SetNamespace(call.Namespace)
 	if was, ok := c.objects[call.Resource][call.Namespace+"/"+m.GetName()]; ok && call.Verb == "create" {
-		return "", apierrors.NewAlreadyExists(schema.GroupResource{Resource: call.Resource}, m.GetName())
+		return nil, apierrors.NewAlreadyExists(schema.GroupResource{Resource: call.Resource}, m.GetName())
 	} else if old, err := meta.Accessor(was); ok && err == nil && m.GetResourceVersion() != old.GetResourceVersion() {
-		return "", apierrors.NewConflict(schema.GroupResource{Resource: call.Resource}, m.GetName(), errors.New("it was changed"))
+		return nil, apierrors.NewConflict(schema.GroupResource{Resource: call.Resource}, m.GetName(), errors.New("it was changed"))
 	}
 	if r.URL.Query().Get("dryRun") == "" {
 		c.put(call.Resource, obj)
 	}
-	return c.encode(obj), nil
+	return obj, nil
 }
 
 func (c *Cluster) patch(call Call, there runtime.Object, r *http.Request) (string, error) {
@@ -241,7 +297,7 @@ func (c *Cluster) watch(w http.ResponseWriter, r *http.Request, call Call) {
 		return
 	}
 	sel := selection(r, call)
-	sel.events = make(chan string, 4096)
+	sel.events = make(chan string, 4*remembered)
 	c.mu.Lock()
 	from, err := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
 	if err != nil { // what there is comes first
@@ -251,6 +307,11 @@ func (c *Cluster) watch(w http.ResponseWriter, r *http.Request, call Call) {
 				sel.events <- `{"type":"ADDED","object":` + c.encode(obj) + `}`
 			}
 		}
+	}
+	if len(c.history) > 0 && from+1 < c.history[0].version && from > 0 {
+		c.mu.Unlock()
+		refuse(w, apierrors.NewResourceExpired("what was changed since that version is forgotten"))
+		return
 	}
 	for _, e := range c.history {
 		if e.version > from && e.resource == sel.resource && sel.wants(e.object) {

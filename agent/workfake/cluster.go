@@ -50,7 +50,12 @@ type Cluster struct {
 	logs    map[string]string // by pod/container
 	calls   []Call
 	changed chan struct{}
+	done    func(Call, runtime.Object)
+	review  func(*authenticationv1.TokenReview)
 }
+
+// remembered is how many changes a watch may be behind. Who is farther behind is told that they are gone, and lists anew.
+const remembered = 4096
 
 // change is an event as watches get it.
 type change struct {
@@ -98,6 +103,48 @@ func (c *Cluster) Fault(f func(Call) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = f
+}
+
+// Done makes f hear of each request that has created something, with a copy of that, before the answer is sent.
+func (c *Cluster) Done(f func(Call, runtime.Object)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = f
+}
+
+// Review makes f say whose a token is.
+func (c *Cluster) Review(f func(*authenticationv1.TokenReview)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.review = f
+}
+
+// Changed returns what is closed at the next change of any object.
+func (c *Cluster) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+// Object returns a copy of an object, nil for none.
+func (c *Cluster) Object(resource, namespace, name string) runtime.Object {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if obj, ok := c.objects[resource][namespace+"/"+name]; ok {
+		return obj.DeepCopyObject()
+	}
+	return nil
+}
+
+// Change stores another version of an object that is still there, as f makes it of a copy.
+func (c *Cluster) Change(resource, namespace, name string, f func(runtime.Object)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if obj, ok := c.objects[resource][namespace+"/"+name]; ok {
+		obj = obj.DeepCopyObject()
+		f(obj)
+		c.put(resource, obj)
+	}
 }
 
 // Mute makes watches stall, as connections do that are half open.
@@ -207,6 +254,9 @@ func (c *Cluster) tell(kind, resource string, obj runtime.Object) {
 	c.changed = make(chan struct{})
 	event := fmt.Sprintf(`{"type":%q,"object":%s}`, kind, c.encode(obj))
 	c.history = append(c.history, change{c.version, resource, obj, event})
+	if len(c.history) > 2*remembered {
+		c.history = append([]change(nil), c.history[remembered:]...)
+	}
 	for w := range c.watches {
 		if !c.muted && w.resource == resource && w.wants(obj) {
 			w.events <- event

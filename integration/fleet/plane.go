@@ -62,6 +62,26 @@ func Start(tb testing.TB, program string, flags ...string) *Plane {
 	return p
 }
 
+// Another starts one more replica beside p, with its flags and keys.
+func (p *Plane) Another(tb testing.TB) *Plane {
+	tb.Helper()
+	other := newPlane(tb, p.program, append([]string{"--encryption-key-file", filepath.Join(p.data, "encryption.keys")}, p.flags...))
+	other.Token = p.Token
+	other.Begin(tb)
+	return other
+}
+
+// URL is that of API and pages.
+func (p *Plane) URL() string { return p.url }
+
+// Signal sends the process a signal that does not end it.
+func (p *Plane) Signal(tb testing.TB, signal syscall.Signal) {
+	tb.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		tb.Errorf("signal to the control plane: %v", err)
+	}
+}
+
 func newPlane(tb testing.TB, program string, flags []string) *Plane {
 	tb.Helper()
 	port, agents := harness.FreePort(tb), harness.FreePort(tb)

@@ -32,18 +32,13 @@ func S3(tb testing.TB) (endpoint string) {
 	return endpoint
 }
 
-// startS3 builds versitygw from the module in integration/s3, which keeps its dependencies out of the program's, and starts it
-// over a temporary folder.
-func startS3() (string, error) {
+// buildS3 builds versitygw from the module in integration/s3, which keeps its dependencies out of the program's.
+func buildS3(dir string) (bin string, err error) {
 	module, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the source folder: %w", err)
 	}
-	dir, err := dataDir()
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "versitygw")
+	bin = filepath.Join(dir, "versitygw")
 	if programs := os.Getenv("SEATRIAL_TEST_PROGRAMS"); programs != "" {
 		bin = filepath.Join(programs, "versitygw") // kept: it is linked only when it has changed
 	}
@@ -53,6 +48,19 @@ func startS3() (string, error) {
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// startS3 starts a server over a temporary folder.
+func startS3() (string, error) {
+	dir, err := dataDir()
+	if err != nil {
+		return "", err
+	}
+	bin, err := buildS3(dir)
+	if err != nil {
+		return "", err
 	}
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {

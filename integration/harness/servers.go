@@ -194,32 +194,38 @@ func Redis(tb testing.TB) (addr string) {
 // StartPostgres starts a server of its own that ends with this process, for tools that need an empty database.
 func StartPostgres() (dsn string, err error) { return postgres() }
 
-func startPostgres() (string, error) {
+// newPostgres makes the data folder of a PostgreSQL server, in a new folder that also holds its socket.
+func newPostgres() (bin, dir string, asUser *syscall.SysProcAttr, err error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
+		return "", "", nil, fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
 	}
-	bin := found[len(found)-1]
-	dir, err := dataDir()
-	if err != nil {
-		return "", err
+	bin = found[len(found)-1]
+	if dir, err = dataDir(); err != nil {
+		return "", "", nil, err
 	}
-	asUser, err := unprivileged("postgres", dir)
-	if err != nil {
-		return "", err
+	if asUser, err = unprivileged("postgres", dir); err != nil {
+		return "", "", nil, err
 	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
 	initdb.SysProcAttr, initdb.Dir = asUser, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+		return "", "", nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return bin, dir, asUser, nil
+}
+
+func startPostgres() (string, error) {
+	bin, dir, asUser, err := newPostgres()
+	if err != nil {
+		return "", err
 	}
 	port, err := freePort()
 	if err != nil {
 		return "", err
 	}
 	// The tests check what is stored, not what survives a power cut: no fsync.
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
 	server.SysProcAttr, server.Dir = asUser, dir
 	if err := server.Start(); err != nil {

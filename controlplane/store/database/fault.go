@@ -1,7 +1,13 @@
 package database
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
 	"syscall"
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -19,6 +25,13 @@ const (
 	pgDiskFull      = "53100"
 	pgSerialization = "40001"
 	pgDeadlock      = "40P01"
+
+	pgConnection = "08"    // class of what happens to connections
+	pgTooMany    = "53300" // connections in all, or of a role, at the server
+	pgShutdown   = "57P01" // an administrator ended the connection
+	pgCrash      = "57P02" // the server starts anew after a crash
+	pgNotYet     = "57P03" // it starts, or stops
+	pgReadOnly   = "25006" // a standby, which is not the primary any more or not yet
 )
 
 // ErrRetry makes Write run its function again: somebody else changed the row meanwhile.
@@ -52,9 +65,28 @@ func Fault(err error) error {
 		return fault.Wrap(fault.Conflict, err, "something else refers to it, or it refers to something that is gone")
 	case transient(err):
 		return fault.Wrap(fault.Unavailable, err, "the database is busy").WithHint("Try again.")
+	case lost(err):
+		return fault.Wrap(fault.Unavailable, err, "the database cannot be reached").WithHint("Try again in a moment; the operator sees why in the control plane's log.")
 	default:
 		return err
 	}
+}
+
+// lost reports whether the database was away, or went away meanwhile: whoever asks again may be answered. That the caller himself went
+// is no such error, although the driver then ends the connection, too.
+func lost(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return strings.HasPrefix(pg.Code, pgConnection) ||
+			slices.Contains([]string{pgTooMany, pgShutdown, pgCrash, pgNotYet, pgReadOnly}, pg.Code)
+	}
+	var connecting *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		pgconn.SafeToRetry(err)
 }
 
 // Unique reports whether a unique index refused the write.
