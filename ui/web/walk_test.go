@@ -80,7 +80,7 @@ const reach = (e) => {
   return e;
 };
 const input = (label) => {
-  const l = pick("label", label), aria = [...document.querySelectorAll("input, select, textarea")].filter(shown).find((e) => e.getAttribute("aria-label") === label);
+  const l = pick("label", label) ?? [...document.querySelectorAll("label.hide")].find((e) => words(e) === label), aria = [...document.querySelectorAll("input, select, textarea")].filter(shown).find((e) => e.getAttribute("aria-label") === label);
   return reach(need(l?.control ?? aria, "input " + label));
 };
 const within = (text) => text ? need(pick("tr, li", text) ?? pick("section, form", text), "row with " + text) : document;
@@ -145,8 +145,8 @@ func (w *walker) look() {
 	w.judge(at)
 }
 
-// judgeMost is judge without most of a long log: its first and its marked lines stand for the others.
-var judgeMost = strings.Replace(judge, "axe.run(document,", `axe.run({exclude: [".log .block:nth-of-type(n+2) .l:not(.on)"]},`, 1)
+// shorten takes most of a long log away: its first and last lines and the marked ones stand for all, and each takes its time to be judged.
+const shorten = `[...document.querySelectorAll(".log .l")].slice(60, -20).filter((e) => !e.matches(".on")).forEach((e) => e.remove())`
 
 // judge tries the rules of accessibility. They are a script: it may run while they do.
 func (w *walker) judge(at string) {
@@ -156,7 +156,8 @@ func (w *walker) judge(at string) {
 	if !eval[bool](w.ctx, w.T, `typeof axe === "object"`) {
 		eval[chromedp.Void](w.ctx, w.T, w.rules)
 	}
-	text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](judgeMost, chromedp.EvalAwaitPromise))
+	eval[chromedp.Void](w.ctx, w.T, shorten)
+	text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](judge, chromedp.EvalAwaitPromise))
 	if err != nil {
 		w.Fatalf("%s: %v", at, err)
 	}
@@ -231,6 +232,29 @@ func fill(label, value string) step {
 	return func(w *walker) {
 		w.Helper()
 		w.call(`const i = input(%s); i.value = %s; if (i.value !== %[2]s) throw new Error("it takes no " + %[2]s); return "";`, label, value)
+	}
+}
+
+// tick ticks a box, or takes the tick away.
+func tick(label string) step {
+	return func(w *walker) {
+		w.Helper()
+		w.call(`input(%s).click(); return "";`, label)
+	}
+}
+
+// key presses a key that leads to another page.
+func key(name string) step {
+	return func(w *walker) {
+		w.Helper()
+		for len(w.loaded) > 0 {
+			<-w.loaded
+		}
+		w.call(`document.activeElement.blur(); return "";`)
+		if err := chromedp.Do(w.ctx, chromedp.KeyEvent(name)); err != nil {
+			w.Fatal(err)
+		}
+		w.arrive()
 	}
 }
 

@@ -47,6 +47,7 @@ func runJobs() []job {
 		}},
 		{"first failure at its line", []string{"failed", "errored", "timed-out", "cancelled", "matrix", "bad-step", "suite", "passed"}, false, []step{
 			visit("/o/acme/executions?status=failed"), follow("checkout-api", ""), see("checkout-api failed in staging-eu: 3 of 128 tests failed", "First failure", "assert 200 == 422"),
+			follow("Its line in the log", ""), see("1 line has it in the whole log."), holds(`document.querySelector(".l.on").textContent.includes("test_expired_voucher_is_refused")`),
 			visit(at(viewfake.TimedOut)), see("The timeout of 15m was reached"),
 			lastLine(),
 			holds(`document.querySelector(".l.on") !== null && document.querySelector(".l.on").getBoundingClientRect().top < innerHeight`),
@@ -54,6 +55,13 @@ func runJobs() []job {
 		{"go to a line", []string{"log"}, false, []step{
 			visit(at(viewfake.Failed) + "/log/1"), fill("Line", "1200"), press("Go", ""), holds(`document.querySelector(".l.on > a").textContent === "1200"`),
 			follow("Last lines", ""), see("Lines 1612 to 2611, the end of the log."),
+		}},
+		{"search a log", []string{"log"}, false, []step{
+			visit(at(viewfake.Failed) + "/log/1"), fill("Search the log", "("), tick("regular expression"), press("Search", "Search the log"),
+			see("This is no regular expression"), filled("Search the log", "("), fill("Search the log", `total\[1\d\] `), press("Search", "Search the log"),
+			see("10 lines have it in the whole log."), marked("13"), follow("Next match", ""), marked("14"),
+			scripted(key("n"), marked("15"), key("N"), marked("14")), follow("Previous match", ""), marked("13"), miss("Previous match"),
+			fill("Search the log", "nothing such"), press("Search", "Search the log"), see("No line has it in the whole log."),
 		}},
 		{"follow a log that grows", []string{"live-log"}, false, []step{
 			visit(at(viewfake.Live) + "/log/1"), func(w *walker) {
@@ -194,5 +202,16 @@ func lastLine() step {
 	return func(w *walker) {
 		w.Helper()
 		w.moved(true, `reach(need([...document.querySelectorAll("main .l > a")].filter(shown).at(-1), "line of a log")).click(); return "";`)
+	}
+}
+
+// marked says which line of a log is pointed at, and seen.
+func marked(line string) step {
+	return func(w *walker) {
+		w.Helper()
+		at := `[...document.querySelectorAll(".l.on > a")].map((a) => a.textContent).join()`
+		if got := eval[string](w.ctx, w.T, at); got != line {
+			w.Errorf("%s: line %q is pointed at, want %s", w.where(), got, line)
+		}
 	}
 }
