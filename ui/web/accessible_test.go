@@ -43,13 +43,19 @@ func TestBrowser_Accessible(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			var found []violation
-			if err := json.Unmarshal([]byte(text), &found); err != nil {
-				t.Fatalf("%s: %v: %s", name, err, text)
-			}
-			for _, v := range found {
+			for _, v := range broken(t, text) {
 				t.Errorf("%s, %s, %d px: %s (%s)\n  %s", name, screen.theme, screen.width, v.Help, v.ID, strings.Join(v.Nodes, "\n  "))
 			}
 		}
 	}
+}
+
+// broken reads what judge found.
+func broken(t *testing.T, text string) []violation {
+	t.Helper()
+	var found []violation
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return found
 }

@@ -93,6 +93,13 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	}
 	over := pages.Over(at.execution, s.Now())
 	marked := lineRange(r.URL.Query().Get("l"))
+	found, err := s.searchLog(r, at)
+	if err != nil {
+		return err
+	}
+	if hits := found.Found.Hits; marked.From == 0 && len(hits) > 0 {
+		marked = parts.Marked{From: hits[0].Line + 1, To: hits[0].Line + 1}
+	}
 	window, err := logview.Read(r.Context(), s.Logs, at.of.Source(), firstLine(marked, at.of, over), windowSize)
 	if err != nil {
 		return err
@@ -103,12 +110,34 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	log.Box.Marked, log.Box.Tall = marked, true
 	p := pages.LogPageProps{
 		Frame: f, Execution: at.execution, Origins: pages.Origins(at.attempt), Query: at.query, Log: *log, Size: windowSize,
-		Version: version(at.execution),
+		Version: version(at.execution), Search: found,
 	}
 	if log.Box.Live {
-		p.Events, p.Frame.Refresh = eventsPath(log), marked.From == 0
+		p.Events, p.Frame.Refresh = eventsPath(log), marked.From == 0 && !found.Asked()
 	}
-	return render(r.Context(), w, http.StatusOK, pages.Log, p)
+	status := http.StatusOK
+	if found.Wrong.Message != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return render(r.Context(), w, status, pages.Log, p)
+}
+
+// searchLog looks for what the address asks for. What cannot be searched for is said on the page.
+func (s *site) searchLog(r *http.Request, at place) (out pages.LogSearch, err error) {
+	q := r.URL.Query()
+	out.Query = logview.Query{Text: q.Get("q"), Regexp: q.Get("re") == "1"}
+	if out.Query.Text == "" {
+		return out, nil
+	}
+	out.From = max(lineRange(q.Get("from")).From-1, 0)
+	if out.Query, err = out.Query.Compile(); err == nil {
+		out.Found, err = logview.Search(r.Context(), s.Logs, at.of.Source(), out.Query, out.From, s.Now)
+	}
+	if wrong, ok := correctable(err); ok && wrong.Field == "q" {
+		out.Wrong = wrong
+		return out, nil
+	}
+	return out, err
 }
 
 // firstLine returns where a window begins, from 0: around the line that was asked for, at the end of a log that grows or explains

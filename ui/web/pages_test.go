@@ -84,6 +84,25 @@ func TestPages_All(t *testing.T) {
 	}
 }
 
+// TestPages_Walked proves that the table of main jobs knows every page.
+func TestPages_Walked(t *testing.T) {
+	t.Parallel()
+	walked := map[string]bool{}
+	for _, j := range jobs() {
+		for _, name := range j.pages {
+			walked[name] = true
+			if everyPage()[name] == "" {
+				t.Errorf("the job %q is of the page %q, which is none", j.does, name)
+			}
+		}
+	}
+	for name := range everyPage() {
+		if !walked[name] {
+			t.Errorf("nobody does the main job of the page %q: add a row to jobs, or the page to the row that does it", name)
+		}
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".html")

@@ -16,7 +16,7 @@ import (
 
 // frame returns what surrounds a page for a request.
 func (s *site) frame(r *http.Request, title string, area parts.Area) parts.Frame {
-	f := parts.Frame{Title: title, Assets: s.static.Assets, Theme: theme(r), Path: "/", Now: s.Now(), Area: area, NoKeys: !keys(r)}
+	f := parts.Frame{Title: title, Assets: s.static.Assets, Theme: theme(r), Path: "/", Now: s.Now(), Area: area, NoKeys: !keys(r), Still: r.URL.Query().Has(parts.Still)}
 	if r.Method == http.MethodGet {
 		f.Path = r.URL.RequestURI()
 	}

@@ -66,6 +66,7 @@ type LogPageProps struct {
 	Size      int // lines on a page
 	Events    string
 	Version   string
+	Search    LogSearch
 }
 
 // Over reports whether nothing about an execution changes any more. What was not delivered some minutes after the end is not

@@ -1,10 +1,12 @@
 package pages
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ui/web/logview"
 	"github.com/seatrial/seatrial/ui/web/words"
 )
 
@@ -76,4 +78,86 @@ func label(o Origin) string {
 		return strconv.Itoa(index+1) + ". " + o.Name
 	}
 	return "Service " + o.Name
+}
+
+// LogSearch is what somebody searches a log for, and what was found.
+type LogSearch struct {
+	Query logview.Query
+	From  int64 // the line from which was searched, from 0
+	Found logview.Found
+	Wrong Wrong
+}
+
+// Asked reports whether anything is searched for.
+func (s LogSearch) Asked() bool { return s.Query.Text != "" && s.Wrong.Message == "" }
+
+// said says what was found.
+func (p LogPageProps) said() string {
+	f := p.Search.Found
+	where := " in the whole log"
+	switch {
+	case p.Search.From > 0 && f.Done:
+		where = " from line " + words.Number(p.Search.From+1) + " on"
+	case !f.Done:
+		where = " in lines " + words.Number(p.Search.From+1) + " to " + words.Number(f.Next)
+	}
+	if len(f.Hits) == 0 {
+		return "No line has it" + where + "."
+	}
+	if len(f.Hits) == 1 {
+		return "1 line has it" + where + "."
+	}
+	return words.Number(int64(len(f.Hits))) + " lines have it" + where + "."
+}
+
+// hitPath is the address of a line that was found, with the search that found it; line 0 is for the search alone, from its line on.
+func (p LogPageProps) hitPath(from, line int64) string {
+	path, query, _ := strings.Cut(p.Log.Path, "?")
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		q = url.Values{}
+	}
+	q.Set("q", p.Search.Query.Text)
+	if p.Search.Query.Regexp {
+		q.Set("re", "1")
+	}
+	if from > 0 {
+		q.Set("from", strconv.FormatInt(from+1, 10))
+	}
+	if line == 0 {
+		return path + "?" + q.Encode()
+	}
+	n := strconv.FormatInt(line, 10)
+	q.Set("l", n)
+	return path + "?" + q.Encode() + "#L" + n
+}
+
+// matches lists the links to the match before and the one after the line that is pointed at, and to where the search goes on.
+func (p LogPageProps) matches() (before, after, on string) {
+	f, at := p.Search.Found, p.Log.Box.Marked.From-1
+	for _, h := range f.Hits {
+		switch {
+		case h.Line < at:
+			before = p.hitPath(p.Search.From, h.Line+1)
+		case h.Line > at && after == "":
+			after = p.hitPath(p.Search.From, h.Line+1)
+		}
+	}
+	if !f.Done {
+		on = p.hitPath(f.Next, 0)
+		after = or(after, on)
+	}
+	if before == "" && p.Search.From > 0 {
+		before = p.hitPath(0, 0)
+	}
+	return before, after, on
+}
+
+// soughtPath is the address of a log with what a text is searched for in it.
+func soughtPath(logPath, text string) string {
+	sign := "?"
+	if strings.Contains(logPath, "?") {
+		sign = "&"
+	}
+	return logPath + sign + url.Values{"q": {text}}.Encode()
 }

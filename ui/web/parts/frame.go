@@ -2,6 +2,7 @@
 package parts
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/seatrial/seatrial/ui/web/static"
@@ -18,6 +19,7 @@ type Frame struct {
 	Email   string
 	Area    Area
 	Refresh bool   // the page changes by itself: without script it is loaded again
+	Still   bool   // it is not: somebody reads
 	NoKeys  bool   // single keys do nothing
 	Fault   string // id of a failure, on its page only
 }
@@ -67,3 +69,20 @@ func (f Frame) otherTheme() (value, label string) {
 
 func (f Frame) themeValue() string { v, _ := f.otherTheme(); return v }
 func (f Frame) themeLabel() string { _, l := f.otherTheme(); return l }
+
+// Still is the part of an address that asks for a page which is not loaded again by itself.
+const Still = "still"
+
+// reloading is the address of the page that is loaded again by itself when this one is not, and the other way round.
+func (f Frame) reloading() string {
+	at, err := url.Parse(f.Path)
+	if err != nil {
+		return f.Path
+	}
+	q := at.Query()
+	if q.Del(Still); !f.Still {
+		q.Set(Still, "yes")
+	}
+	at.RawQuery = q.Encode()
+	return at.String()
+}

@@ -109,14 +109,15 @@ function move(selector, step) {
   return true;
 }
 
+const link = (selector) => { const a = $(selector); a?.click(); return a; };
 const ROWS = "main tbody tr:has(a), main .list > li:has(a)";
 const BAD = "main tr:has(.st:is(.failed, .errored, .timed_out, .broken, .not_ready)), main .faults > li, main section:has(> .head .failed), main .l.on";
 const PLACES = { d: "", r: "/releases", w: "/catalog", e: "/executions", f: "/tests" };
 const DO = {
   "/": () => { const to = $("#find") ?? field; to.focus(); to.select(); return true; },
   "?": () => { location = home + "/keyboard"; return true; },
-  j: () => move(ROWS, 1), k: () => move(ROWS, -1), n: () => move(BAD, 1), N: () => move(BAD, -1),
-  c: () => { const a = $("a[data-compare]"); a?.click(); return a; },
+  j: () => move(ROWS, 1), k: () => move(ROWS, -1), n: () => link("a[data-next]") ?? move(BAD, 1), N: () => link("a[data-previous]") ?? move(BAD, -1),
+  c: () => link("a[data-compare]"),
   ".": () => { navigator.clipboard?.writeText(location.href).then(() => say("The address is copied")); return true; },
 };
 let gone = 0;

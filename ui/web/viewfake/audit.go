@@ -25,7 +25,7 @@ func (w *World) keep(e audit.Entry, at time.Time) {
 	w.recorded = append(w.recorded, e)
 }
 
-// AuditEntries implements audit.Store: the newest first, by action and actor only.
+// AuditEntries implements audit.Store: the newest first, by action, actor and outcome only.
 func (w *World) AuditEntries(ctx context.Context, f audit.Filter) (audit.Page, error) {
 	if err := w.allowed(ctx); err != nil {
 		return audit.Page{}, err
@@ -38,7 +38,7 @@ func (w *World) AuditEntries(ctx context.Context, f audit.Filter) (audit.Page, e
 		if page.Head.Number == 0 {
 			page.Head = audit.Head{Number: e.Number, Hash: e.Hash}
 		}
-		if (f.Action == "" || f.Action == e.Action) && (f.Actor == "" || f.Actor == e.Actor.Name) {
+		if (f.Action == "" || f.Action == e.Action) && (f.Actor == "" || f.Actor == e.Actor.Name) && (f.Outcome == "" || f.Outcome == e.Outcome) {
 			page.Entries = append(page.Entries, e)
 		}
 	}
