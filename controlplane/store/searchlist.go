@@ -175,7 +175,7 @@ func (s *Store) listKeys(ctx context.Context, tx *db.Tx, b *db.StripBlock, keys 
 	if len(keys) == 0 {
 		return nil
 	}
-	found, err := tx.TestResult.Query().Where(latestRuns(b.OrganizationID, keys, s.now().Add(-search.Span), 1, "")).
+	found, err := tx.TestResult.Query().Where(latestRuns(b.OrganizationID, allSince(keys, s.now().Add(-search.Span)), 1, "")).
 		Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource).All(ctx)
 	if err != nil {
 		return err
