@@ -275,7 +275,8 @@ func (s *Store) deleteUnfound(ctx context.Context) error {
 func (s *Store) deleteEntries(ctx context.Context, kind search.Kind, ids []int, left string) error {
 	unfound := func(q *db.SearchEntryQuery, ids []int) *db.SearchEntryQuery {
 		return q.Where(searchentry.IDIn(ids...), func(sel *entsql.Selector) {
-			sel.Where(entsql.ExprP("NOT EXISTS (" + strings.ReplaceAll(left, "e.", sel.TableName()+".") + ")"))
+			// One is looked for, for each entry: to look whether none exists, all results of all time would be read at once.
+			sel.Where(entsql.ExprP("(" + strings.ReplaceAll(left, "e.", sel.TableName()+".") + " LIMIT 1) IS NULL"))
 		})
 	}
 	ids, err := unfound(s.db.Read().SearchEntry.Query(), ids).IDs(ctx)

@@ -109,7 +109,8 @@ func allSince(keys []string, since time.Time) []board.Later {
 }
 
 // latestRuns is fulfilled by the latest results of each of some tests, each since a time, which the database takes from the end of the index:
-// what a test had before costs nothing. Environment may be empty.
+// what a test had before costs nothing. That none of them is before the earliest time is said for each test, too: by that alone it is known
+// beforehand which months are looked into. Environment may be empty.
 func latestRuns(organization uuid.UUID, asked []board.Later, each int, environment string) predicate.TestResult {
 	keys, since, pairs, from := make([]string, len(asked)), make([]string, len(asked)), make([][2]string, len(asked)), uuid.Max
 	for i, a := range asked {
@@ -123,7 +124,7 @@ func latestRuns(organization uuid.UUID, asked []board.Later, each int, environme
 		sel.Where(entsql.P(func(b *entsql.Builder) {
 			b.Ident(sel.C(testresult.FieldID)).WriteString(" >= ").Arg(from).WriteString(" AND ").Ident(sel.C(testresult.FieldID)).WriteString(" IN (SELECT ")
 			one := func(key, since string) {
-				b.WriteString("(SELECT id FROM test_results WHERE test_key = " + key + " AND id >= " + since + " AND severity < ").Arg(supersededSeverity).
+				b.WriteString("(SELECT id FROM test_results WHERE test_key = " + key + " AND id >= " + since + " AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity).
 					WriteString(" AND organization_id = ").Arg(organization)
 				if environment != "" {
 					b.WriteString(" AND environment_name = ").Arg(environment)

@@ -98,6 +98,15 @@ func openWorld(tb testing.TB, dir string, db harness.Kept) *program {
 	return p
 }
 
+// connect has the clusters look as if their agents were there, and the releases as if they had been decided in turn, as they are where the
+// program runs.
+func (f *filler) connect() {
+	f.do(`UPDATE releases AS r SET decided_at = now() - interval '10 minutes' * n / total
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n, count(*) OVER () AS total FROM releases) AS o WHERE o.id = r.id`)
+	f.do(`UPDATE clusters SET connected = true, enrolled_at = coalesce(enrolled_at, now()), connected_at = now(), last_seen_at = now(), gateway = 'bench', session_epoch = 1,
+agent_version = '1.0.0', kubernetes_version = 'v1.34.1', runner_delivery = 'image-volume'`)
+}
+
 // fingerprint is of what decides which data are filled: the source of the fill, and how much is asked for.
 func fingerprint(tb testing.TB, sh shape) string {
 	tb.Helper()
