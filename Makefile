@@ -114,9 +114,10 @@ bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a
 
 .PHONY: bench-ui
 EXECUTIONS ?= 1000000
-bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and ten times as many results, and how large
+KEEP ?=
+bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and ten times as many results, and how large; KEEP=DIR fills DIR once and measures it again after that
 	integration/packages.sh postgresql chromium
-	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) -v
+	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) $(if $(KEEP),-ui.kept $(abspath $(KEEP))) -v
 
 .PHONY: bench-schedule
 bench-schedule: ## how soon 10,000 schedules of the same minute are started, and how long a run by hand waits meanwhile

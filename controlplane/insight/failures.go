@@ -15,10 +15,11 @@ const (
 	MaxDays     = 90
 )
 
-// Bounds of what is listed of failures. Counts are of all.
+// Bounds of what is listed of failures. Counts are of all, or of the last MaxCounted.
 const (
-	MaxClusters   = 200
-	MaxTests      = 200 // of a cluster
+	MaxCounted    = 5000 // failures of a question
+	MaxClusters   = 100
+	MaxTests      = 100 // of a cluster
 	MaxExecutions = 50  // of a cluster
 	MaxMessages   = 5   // of a cluster
 )
@@ -49,12 +50,14 @@ type Clusters struct {
 	Failures    int       // of all of them
 	Unclustered int       // failures without a fingerprint, such as those that stand for an exit code
 	Days        int
+	Since       time.Time // since when failures are counted, where there are more than MaxCounted; zero for all of the days
 }
 
 // Failure is one cluster with what it consists of.
 type Failure struct {
 	Cluster
 	Days       int
+	Since      time.Time          // as of Clusters
 	Alike      []FailingTest      // those that failed most often first
 	Seen       []FailingExecution // newest first
 	InFlows    []string           // names of workflows

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -19,13 +22,16 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
+// A failure is found by an index of those that count, whatever passed beside it. However many there are, each question reads the latest ones
+// once, at most insight.MaxCounted, and counts what they have in common itself: a page is not to wait for the failures of a year.
+
 // failuresSince selects failures that count, of a workflow and an environment or, where they are empty, of all.
 func failuresSince(workflow, environment string, since time.Time) []predicate.TestResult {
-	where := []predicate.TestResult{
-		testresult.OutcomeIn(badOutcomes()...), testresult.IDGT(firstID(since)), testresult.SeverityLT(supersededSeverity),
-	}
+	where := []predicate.TestResult{failed, testresult.IDGT(firstID(since)), testresult.SeverityLT(supersededSeverity)}
 	if workflow != "" {
-		where = append(where, testresult.HasExecutionWith(execution.Workflow(workflow)))
+		// Results of an execution come in when it has begun, and it has ended before long.
+		begun := execution.IDGT(firstID(since.Add(-longestExecution)))
+		where = append(where, testresult.Severity(severity(results.Failed, false)), testresult.HasExecutionWith(execution.Workflow(workflow), begun))
 	}
 	if environment != "" {
 		where = append(where, testresult.EnvironmentName(environment))
@@ -33,258 +39,300 @@ func failuresSince(workflow, environment string, since time.Time) []predicate.Te
 	return where
 }
 
-// withExecution joins the executions of results, for aggregates over their columns.
-func withExecution(sel *entsql.Selector) {
-	t := executionTable(sel)
-	sel.Join(t).On(sel.C(testresult.FieldExecutionID), t.C(execution.FieldID))
+// longestExecution is how long it takes at most from the start of an execution to its results, as far as failures of one workflow are
+// looked for.
+const longestExecution = 7 * 24 * time.Hour
+
+// failed is written as the partial index has it, without arguments: otherwise not every plan would use it.
+func failed(sel *entsql.Selector) {
+	sel.Where(entsql.ExprP(sel.C(testresult.FieldOutcome) + " IN ('" + strings.Join(badOutcomes(), "', '") + "')"))
 }
 
-// executionTable has a name of its own, by which the aggregates find what was joined.
-func executionTable(sel *entsql.Selector) *entsql.SelectTable {
-	return entsql.Dialect(sel.Dialect()).Table(execution.Table).As("executed")
+// latestFailures returns the latest of some failures, newest first, at most insight.MaxCounted; cut is whether there are more.
+func (s *Store) latestFailures(ctx context.Context, where ...predicate.TestResult) (rows []*db.TestResult, cut bool, err error) {
+	rows, err = s.db.Read().TestResult.Query().Where(where...).Order(testresult.ByID(entsql.OrderDesc())).Limit(insight.MaxCounted+1).
+		Select(testresult.FieldID, testresult.FieldExecutionID, testresult.FieldTestKey, testresult.FieldFingerprint, testresult.FieldEnvironmentName,
+			testresult.FieldCreatedAt).All(ctx)
+	if err != nil {
+		return nil, false, database.Fault(err)
+	}
+	if cut = len(rows) > insight.MaxCounted; cut {
+		rows = rows[:insight.MaxCounted]
+	}
+	return rows, cut, nil
 }
 
-// distinct counts different values of a column of the results.
-func distinct(column, as string) db.AggregateFunc {
-	return func(sel *entsql.Selector) string { return entsql.As("COUNT(DISTINCT "+sel.C(column)+")", as) }
+// origins tells which workflow a result is of. A key is of one workflow, so that one execution of each test says it.
+type origins struct {
+	sample map[string]uuid.UUID // execution of each test
+	flows  map[uuid.UUID]string // of executions
 }
 
-// edge is the first or the last id, which tells the time. PostgreSQL knows no greatest UUID, but their texts sort as they do.
-func edge(function, as string) db.AggregateFunc {
-	return func(sel *entsql.Selector) string {
-		return entsql.As(function+"(CAST("+sel.C(testresult.FieldID)+" AS TEXT))", as)
+func (o origins) of(r *db.TestResult) string {
+	if r.TestKey == "" {
+		return o.flows[r.ExecutionID]
+	}
+	return o.flows[o.sample[r.TestKey]]
+}
+
+func (s *Store) originsOf(ctx context.Context, rows []*db.TestResult) (origins, error) {
+	o := origins{map[string]uuid.UUID{}, map[uuid.UUID]string{}}
+	for _, r := range rows {
+		id := r.ExecutionID
+		if r.TestKey != "" {
+			if known, ok := o.sample[r.TestKey]; ok {
+				id = known
+			}
+			o.sample[r.TestKey] = id
+		}
+		o.flows[id] = ""
+	}
+	for part := range slices.Chunk(slices.Collect(maps.Keys(o.flows)), columnBatch) {
+		heads, err := s.db.Read().Execution.Query().Where(execution.IDIn(part...)).Select(execution.FieldID, execution.FieldWorkflow).All(ctx)
+		if err != nil {
+			return o, database.Fault(err)
+		}
+		for _, head := range heads {
+			o.flows[head.ID] = head.Workflow
+		}
+	}
+	return o, nil
+}
+
+// kind is what failures of one fingerprint have in common, which are added newest first.
+type kind struct {
+	fingerprint          string
+	failures             int
+	tests, flows, places map[string]int
+	executions           map[uuid.UUID]int
+	first, last          *db.TestResult
+}
+
+func newKind(fingerprint string) *kind {
+	return &kind{fingerprint: fingerprint, tests: map[string]int{}, flows: map[string]int{}, places: map[string]int{}, executions: map[uuid.UUID]int{}}
+}
+
+func (k *kind) add(r *db.TestResult, flow string) {
+	if k.failures++; k.last == nil {
+		k.last = r
+	}
+	k.first = r
+	k.tests[r.TestKey]++
+	k.places[r.EnvironmentName]++
+	k.executions[r.ExecutionID]++
+	if flow != "" {
+		k.flows[flow]++
 	}
 }
 
-// clusterRow is what the database says of a cluster.
-type clusterRow struct {
-	Fingerprint  string `json:"fingerprint"`
-	Failures     int    `json:"failures"`
-	Tests        int    `json:"tests"`
-	Executions   int    `json:"executions"`
-	Environments int    `json:"environments"`
-	Workflows    int    `json:"workflows"`
-	First        string `json:"first"`
-	Last         string `json:"last"`
-}
-
-func clusterColumns() []db.AggregateFunc {
-	return []db.AggregateFunc{
-		db.As(db.Count(), "failures"), distinct(testresult.FieldTestKey, "tests"), distinct(testresult.FieldExecutionID, "executions"),
-		distinct(testresult.FieldEnvironmentName, "environments"), edge("MIN", "first"), edge("MAX", "last"),
-		func(sel *entsql.Selector) string {
-			return entsql.As("COUNT(DISTINCT "+executionTable(sel).C(execution.FieldWorkflow)+")", "workflows")
-		},
+func (k *kind) cluster(message string) insight.Cluster {
+	return insight.Cluster{
+		Fingerprint: k.fingerprint, Message: message, Failures: k.failures, Tests: len(k.tests), Executions: len(k.executions), Workflows: len(k.flows),
+		Environments: len(k.places), First: k.first.CreatedAt.UTC(), Last: k.last.CreatedAt.UTC(),
 	}
 }
 
 // FailureClusters returns failures by their fingerprints, those that happened most often first.
 func (s *Store) FailureClusters(ctx context.Context, workflow, environment string, since time.Time, limit int) (out insight.Clusters, err error) {
-	where := failuresSince(workflow, environment, since)
-	var rows []clusterRow
-	err = s.db.Read().TestResult.Query().Where(where...).Where(testresult.FingerprintNEQ(""), withExecution).Limit(limit).
-		Order(func(sel *entsql.Selector) { sel.OrderBy(entsql.Desc("failures"), entsql.Desc("last")) }).
-		GroupBy(testresult.FieldFingerprint).Aggregate(clusterColumns()...).Scan(ctx, &rows)
+	rows, cut, err := s.latestFailures(ctx, failuresSince(workflow, environment, since)...)
+	if err != nil || len(rows) == 0 {
+		return out, err
+	}
+	from, err := s.originsOf(ctx, rows)
 	if err != nil {
-		return out, database.Fault(err)
+		return out, err
 	}
-	var totals []struct {
-		Total    int `json:"total"`
-		Failures int `json:"failures"`
+	if cut {
+		out.Since = rows[len(rows)-1].CreatedAt.UTC()
 	}
-	err = s.db.Read().TestResult.Query().Where(where...).Where(testresult.FingerprintNEQ("")).
-		Aggregate(distinct(testresult.FieldFingerprint, "total"), db.As(db.Count(), "failures")).Scan(ctx, &totals)
-	if err != nil {
-		return out, database.Fault(err)
+	kinds := map[string]*kind{}
+	for _, r := range rows {
+		if r.Fingerprint == "" {
+			out.Unclustered++
+			continue
+		}
+		if kinds[r.Fingerprint] == nil {
+			kinds[r.Fingerprint] = newKind(r.Fingerprint)
+		}
+		kinds[r.Fingerprint].add(r, from.of(r))
+		out.Failures++
 	}
-	if out.Unclustered, err = s.db.Read().TestResult.Query().Where(where...).Where(testresult.Fingerprint("")).Count(ctx); err != nil {
-		return out, database.Fault(err)
+	list := slices.SortedFunc(maps.Values(kinds), func(a, b *kind) int {
+		return cmp.Or(cmp.Compare(b.failures, a.failures), bytes.Compare(b.last.ID[:], a.last.ID[:]))
+	})
+	out.Total, list = len(list), list[:min(limit, len(list))]
+	last := make([]*db.TestResult, len(list))
+	for i, k := range list {
+		last[i] = k.last
 	}
-	for _, t := range totals {
-		out.Total, out.Failures = t.Total, t.Failures
+	said, err := s.failuresNamed(ctx, last)
+	for _, k := range list {
+		message := ""
+		if named := said[k.last.ID]; named != nil {
+			message = named.Message
+		}
+		out.List = append(out.List, k.cluster(message))
 	}
-	out.List, err = s.clusters(ctx, rows)
 	return out, err
 }
 
-// clusters adds what the first and the last failure of each say.
-func (s *Store) clusters(ctx context.Context, rows []clusterRow) ([]insight.Cluster, error) {
-	var ids []string
-	for _, row := range rows {
-		ids = append(ids, row.First, row.Last)
-	}
-	found, err := s.failuresNamed(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]insight.Cluster, len(rows))
-	for i, row := range rows {
-		out[i] = insight.Cluster{
-			Fingerprint: row.Fingerprint, Failures: row.Failures, Tests: row.Tests, Executions: row.Executions, Workflows: row.Workflows,
-			Environments: row.Environments,
-		}
-		if first, last := found[row.First], found[row.Last]; first != nil && last != nil {
-			out[i].First, out[i].Last, out[i].Message = first.CreatedAt.UTC(), last.CreatedAt.UTC(), last.Message
-		}
-	}
-	return out, nil
-}
-
-// failuresNamed returns results by the texts of their ids, without what went wrong in detail.
-func (s *Store) failuresNamed(ctx context.Context, texts []string) (map[string]*db.TestResult, error) {
-	ids := make([]uuid.UUID, 0, len(texts))
-	for _, text := range texts {
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return nil, fault.Wrap(fault.Internal, err, fmt.Sprintf("id of a test result %q", text))
-		}
-		ids = append(ids, id)
-	}
-	out := make(map[string]*db.TestResult, len(ids))
-	if len(ids) == 0 {
+// failuresNamed returns results with all that names them, by their ids, without what went wrong in detail.
+func (s *Store) failuresNamed(ctx context.Context, list []*db.TestResult) (map[uuid.UUID]*db.TestResult, error) {
+	out := make(map[uuid.UUID]*db.TestResult, len(list))
+	if len(list) == 0 {
 		return out, nil
 	}
-	rows, err := s.db.Read().TestResult.Query().Where(testresult.IDIn(ids...)).
-		Select(testresult.FieldID, testresult.FieldExecutionID, testresult.FieldCreatedAt, testresult.FieldSuite, testresult.FieldName, testresult.FieldTestKey,
-			testresult.FieldMessage).
-		WithExecution(func(q *db.ExecutionQuery) {
-			q.Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit)
-		}).All(ctx)
+	ids := make([]uuid.UUID, len(list))
+	from, until := uuid.Max, uuid.Nil
+	for i, r := range list {
+		if ids[i] = r.ID; bytes.Compare(r.ID[:], from[:]) < 0 {
+			from = r.ID
+		}
+		if bytes.Compare(r.ID[:], until[:]) > 0 {
+			until = r.ID
+		}
+	}
+	rows, err := s.db.Read().TestResult.Query().Where(testresult.IDIn(ids...), testresult.IDGTE(from), testresult.IDLTE(until)).
+		Select(testresult.FieldID, testresult.FieldSuite, testresult.FieldName, testresult.FieldTestKey, testresult.FieldMessage).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
 	for _, row := range rows {
-		out[row.ID.String()] = row
+		out[row.ID] = row
 	}
 	return out, nil
 }
 
 // FailureCluster returns one cluster with what it consists of.
 func (s *Store) FailureCluster(ctx context.Context, fingerprint string, since time.Time) (out insight.Failure, err error) {
-	where := append(failuresSince("", "", since), testresult.Fingerprint(fingerprint))
-	var rows []clusterRow
-	err = s.db.Read().TestResult.Query().Where(where...).Where(withExecution).GroupBy(testresult.FieldFingerprint).
-		Aggregate(clusterColumns()...).Scan(ctx, &rows)
+	rows, cut, err := s.latestFailures(ctx, append(failuresSince("", "", since), testresult.Fingerprint(fingerprint), withFingerprint)...)
 	if err != nil {
-		return out, database.Fault(err)
+		return out, err
 	}
 	if len(rows) == 0 || fingerprint == "" {
 		return out, fault.New(fault.NotFound, "there is no failure %q", fingerprint)
 	}
-	list, err := s.clusters(ctx, rows)
+	from, err := s.originsOf(ctx, rows)
 	if err != nil {
 		return out, err
 	}
-	out.Cluster = list[0]
-	for _, fill := range []func(context.Context, []predicate.TestResult, *insight.Failure) error{
-		s.failingTests, s.failingExecutions, s.failingPlaces, s.failingMessages,
-	} {
-		if err := fill(ctx, where, &out); err != nil {
-			return out, err
+	if cut {
+		out.Since = rows[len(rows)-1].CreatedAt.UTC()
+	}
+	k := newKind(fingerprint)
+	for _, r := range rows {
+		k.add(r, from.of(r))
+	}
+	tests, executions := failingTests(rows), failingExecutions(rows)
+	named, err := s.failuresNamed(ctx, slices.Concat(rows[:min(lately, len(rows))], lastOf(tests)))
+	if err != nil {
+		return out, err
+	}
+	out.InFlows, out.InPlaces = firstNames(k.flows), firstNames(k.places)
+	for _, r := range rows[:min(lately, len(rows))] {
+		if row := named[r.ID]; row != nil && row.Message != "" && len(out.Variations) < insight.MaxMessages && !slices.Contains(out.Variations, row.Message) {
+			out.Variations = append(out.Variations, row.Message)
+		}
+	}
+	message := ""
+	if row := named[k.last.ID]; row != nil {
+		message = row.Message
+	}
+	out.Cluster = k.cluster(message)
+	for _, t := range tests {
+		one := insight.FailingTest{Key: t.last.TestKey, Workflow: from.of(t.last), Failures: t.failures, Last: t.last.CreatedAt.UTC()}
+		if row := named[t.last.ID]; row != nil {
+			one.Name = resultRecord(row).Title()
+		}
+		out.Alike = append(out.Alike, one)
+	}
+	out.Seen, err = s.seen(ctx, executions, from)
+	return out, err
+}
+
+// repeated is failures that have something in common, and the last of them.
+type repeated struct {
+	failures int
+	last     *db.TestResult
+}
+
+func lastOf(list []*repeated) []*db.TestResult {
+	out := make([]*db.TestResult, len(list))
+	for i, r := range list {
+		out[i] = r.last
+	}
+	return out
+}
+
+// together counts failures, newest first, that have a key in common, in the order of their last ones.
+func together[K comparable](rows []*db.TestResult, key func(*db.TestResult) K) (list []*repeated) {
+	at := map[K]*repeated{}
+	for _, r := range rows {
+		k := key(r)
+		if at[k] == nil {
+			at[k] = &repeated{last: r}
+			list = append(list, at[k])
+		}
+		at[k].failures++
+	}
+	return list
+}
+
+// failingTests are those that failed most often first.
+func failingTests(rows []*db.TestResult) []*repeated {
+	list := together(rows, func(r *db.TestResult) string { return r.TestKey })
+	slices.SortStableFunc(list, func(a, b *repeated) int { return cmp.Compare(b.failures, a.failures) })
+	return list[:min(insight.MaxTests, len(list))]
+}
+
+// failingExecutions are the newest ones, one for each environment in which it ran.
+func failingExecutions(rows []*db.TestResult) []*repeated {
+	type ran struct {
+		execution   uuid.UUID
+		environment string
+	}
+	list := together(rows, func(r *db.TestResult) ran { return ran{r.ExecutionID, r.EnvironmentName} })
+	return list[:min(insight.MaxExecutions, len(list))]
+}
+
+// seen describes executions.
+func (s *Store) seen(ctx context.Context, list []*repeated, from origins) ([]insight.FailingExecution, error) {
+	var ids []uuid.UUID
+	for _, e := range list {
+		ids = append(ids, e.last.ExecutionID)
+	}
+	heads, err := s.db.Read().Execution.Query().Where(execution.IDIn(ids...)).Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	commits := map[uuid.UUID]string{}
+	for _, head := range heads {
+		commits[head.ID], from.flows[head.ID] = head.Commit, head.Workflow
+	}
+	out := make([]insight.FailingExecution, len(list))
+	for i, e := range list {
+		id := e.last.ExecutionID
+		out[i] = insight.FailingExecution{
+			ID: id, Workflow: from.flows[id], Environment: e.last.EnvironmentName, Commit: commits[id], Failures: e.failures, At: e.last.CreatedAt.UTC(),
 		}
 	}
 	return out, nil
 }
 
-func (s *Store) failingTests(ctx context.Context, where []predicate.TestResult, out *insight.Failure) error {
-	var rows []struct {
-		TestKey  string `json:"test_key"`
-		Failures int    `json:"failures"`
-		Last     string `json:"last"`
-	}
-	err := s.db.Read().TestResult.Query().Where(where...).Limit(insight.MaxTests).
-		Order(func(sel *entsql.Selector) { sel.OrderBy(entsql.Desc("failures"), entsql.Desc("last")) }).
-		GroupBy(testresult.FieldTestKey).Aggregate(db.As(db.Count(), "failures"), edge("MAX", "last")).Scan(ctx, &rows)
-	if err != nil {
-		return database.Fault(err)
-	}
-	var ids []string
-	for _, row := range rows {
-		ids = append(ids, row.Last)
-	}
-	found, err := s.failuresNamed(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		t := insight.FailingTest{Key: row.TestKey, Failures: row.Failures}
-		if last := found[row.Last]; last != nil {
-			t.Name, t.Workflow, t.Last = resultRecord(last).Title(), last.Edges.Execution.Workflow, last.CreatedAt.UTC()
-		}
-		out.Alike = append(out.Alike, t)
-	}
-	return nil
-}
-
-func (s *Store) failingExecutions(ctx context.Context, where []predicate.TestResult, out *insight.Failure) error {
-	var rows []struct {
-		ExecutionID     uuid.UUID `json:"execution_id"`
-		EnvironmentName string    `json:"environment_name"`
-		Failures        int       `json:"failures"`
-		Last            string    `json:"last"`
-	}
-	err := s.db.Read().TestResult.Query().Where(where...).Limit(insight.MaxExecutions).
-		Order(func(sel *entsql.Selector) { sel.OrderBy(entsql.Desc("last")) }).
-		GroupBy(testresult.FieldExecutionID, testresult.FieldEnvironmentName).Aggregate(db.As(db.Count(), "failures"), edge("MAX", "last")).Scan(ctx, &rows)
-	if err != nil {
-		return database.Fault(err)
-	}
-	var ids []string
-	for _, row := range rows {
-		ids = append(ids, row.Last)
-	}
-	found, err := s.failuresNamed(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		e := insight.FailingExecution{ID: row.ExecutionID, Environment: row.EnvironmentName, Failures: row.Failures}
-		if last := found[row.Last]; last != nil {
-			e.Workflow, e.Commit, e.At = last.Edges.Execution.Workflow, last.Edges.Execution.Commit, last.CreatedAt.UTC()
-		}
-		out.Seen = append(out.Seen, e)
-	}
-	return nil
-}
-
 // maxNames is how many workflows and environments of a cluster are named.
 const maxNames = 50
 
-func (s *Store) failingPlaces(ctx context.Context, where []predicate.TestResult, out *insight.Failure) error {
-	err := s.db.Read().TestResult.Query().Where(where...).Order(testresult.ByEnvironmentName()).Limit(maxNames).
-		GroupBy(testresult.FieldEnvironmentName).Scan(ctx, &out.InPlaces)
-	if err != nil {
-		return database.Fault(err)
-	}
-	var rows []struct {
-		Fingerprint string `json:"fingerprint"`
-		Workflow    string `json:"workflow"`
-	}
-	flow := func(sel *entsql.Selector) string { return executionTable(sel).C(execution.FieldWorkflow) }
-	err = s.db.Read().TestResult.Query().Where(where...).Where(withExecution, func(sel *entsql.Selector) { sel.GroupBy(flow(sel)) }).
-		Order(func(sel *entsql.Selector) { sel.OrderBy(flow(sel)) }).Limit(maxNames).GroupBy(testresult.FieldFingerprint).
-		Aggregate(func(sel *entsql.Selector) string { return entsql.As(flow(sel), "workflow") }).Scan(ctx, &rows)
-	for _, row := range rows {
-		out.InFlows = append(out.InFlows, row.Workflow)
-	}
-	return database.Fault(err)
+func firstNames(counts map[string]int) []string {
+	names := slices.Sorted(maps.Keys(counts))
+	return names[:min(maxNames, len(names))]
 }
 
 // lately is how many of the last failures are looked at for different messages.
 const lately = 50
 
-func (s *Store) failingMessages(ctx context.Context, where []predicate.TestResult, out *insight.Failure) error {
-	rows, err := s.db.Read().TestResult.Query().Where(where...).Order(testresult.ByID(entsql.OrderDesc())).Limit(lately).
-		Select(testresult.FieldID, testresult.FieldMessage).All(ctx)
-	if err != nil {
-		return database.Fault(err)
-	}
-	for _, row := range rows {
-		if len(out.Variations) < insight.MaxMessages && row.Message != "" && !slices.Contains(out.Variations, row.Message) {
-			out.Variations = append(out.Variations, row.Message)
-		}
-	}
-	return nil
+// distinct counts different values of a column of the results.
+func distinct(column, as string) db.AggregateFunc {
+	return func(sel *entsql.Selector) string { return entsql.As("COUNT(DISTINCT "+sel.C(column)+")", as) }
 }
 
 // withFingerprint is written as the partial index has it, without an argument: otherwise no plan would use it.

@@ -206,7 +206,7 @@ func (s *Store) findTests(ctx context.Context, t search.Terms) ([]search.Hit, er
 		return nil, nil
 	}
 	v, _ := tenant.FromContext(ctx)
-	rows, err := s.db.Read().TestResult.Query().Where(latestRuns(v.Organization, refs(found), s.now().Add(-search.Span), 1, "")).
+	rows, err := s.db.Read().TestResult.Query().Where(latestRuns(v.Organization, allSince(refs(found), s.now().Add(-search.Span)), 1, "")).
 		Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldEnvironmentName, testresult.FieldCreatedAt).All(ctx)
 	if err != nil {
 		return nil, err

@@ -175,7 +175,7 @@ func (s *Store) listKeys(ctx context.Context, tx *db.Tx, b *db.StripBlock, keys 
 	if len(keys) == 0 {
 		return nil
 	}
-	found, err := tx.TestResult.Query().Where(latestRuns(b.OrganizationID, keys, s.now().Add(-search.Span), 1, "")).
+	found, err := tx.TestResult.Query().Where(latestRuns(b.OrganizationID, allSince(keys, s.now().Add(-search.Span)), 1, "")).
 		Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource).All(ctx)
 	if err != nil {
 		return err
@@ -275,7 +275,8 @@ func (s *Store) deleteUnfound(ctx context.Context) error {
 func (s *Store) deleteEntries(ctx context.Context, kind search.Kind, ids []int, left string) error {
 	unfound := func(q *db.SearchEntryQuery, ids []int) *db.SearchEntryQuery {
 		return q.Where(searchentry.IDIn(ids...), func(sel *entsql.Selector) {
-			sel.Where(entsql.ExprP("NOT EXISTS (" + strings.ReplaceAll(left, "e.", sel.TableName()+".") + ")"))
+			// One is looked for, for each entry: to look whether none exists, all results of all time would be read at once.
+			sel.Where(entsql.ExprP("(" + strings.ReplaceAll(left, "e.", sel.TableName()+".") + " LIMIT 1) IS NULL"))
 		})
 	}
 	ids, err := unfound(s.db.Read().SearchEntry.Query(), ids).IDs(ctx)

@@ -239,7 +239,7 @@ func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution,
 			return fmt.Errorf("lock strips: %w", err)
 		}
 		rows, err := tx.TestResult.Query().
-			Where(latestRuns(head.OrganizationID, part, s.now().Add(-stripSpan), testcase.MaxStrip, environment)).
+			Where(latestRuns(head.OrganizationID, allSince(part, s.now().Add(-stripSpan)), testcase.MaxStrip, environment)).
 			Order(testresult.ByID()). // oldest first
 			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
 		if err != nil {

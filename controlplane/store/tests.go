@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -60,15 +61,20 @@ func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time
 
 // TestRuns returns tests with their latest runs since a time, at most each of every one. However many tests there are, it asks as often.
 func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, each int) ([]board.Known, error) {
-	if len(keys) == 0 {
+	return s.LaterRuns(ctx, allSince(keys, since), each)
+}
+
+// LaterRuns returns tests with their latest runs since a time that is each one's own, at most each of every one.
+func (s *Store) LaterRuns(ctx context.Context, asked []board.Later, each int) ([]board.Known, error) {
+	if len(asked) == 0 {
 		return nil, nil
 	}
-	q := s.db.Read().TestResult.Query().Where(testresult.IDGT(firstID(since)))
-	if len(keys) == 1 { // the index has them in order
-		q = q.Where(testresult.TestKey(keys[0]), testresult.SeverityLT(supersededSeverity)).Limit(each)
+	q := s.db.Read().TestResult.Query()
+	if len(asked) == 1 { // the index has them in order
+		q = q.Where(testresult.TestKey(asked[0].Key), testresult.IDGTE(firstID(asked[0].Since)), testresult.SeverityLT(supersededSeverity)).Limit(each)
 	} else {
 		v, _ := tenant.FromContext(ctx) // without one the rules of privacy refuse the query
-		q = q.Where(latestRuns(v.Organization, keys, since, each, ""))
+		q = q.Where(latestRuns(v.Organization, asked, each, ""))
 	}
 	rows, err := q.Order(testresult.ByID(entsql.OrderDesc())).
 		Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).All(ctx)
@@ -85,23 +91,40 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 		return nil, database.Fault(err)
 	}
 	var out []board.Known
-	for _, key := range keys {
-		if known, ok := knownTest(byKey[key], b); ok {
+	for _, a := range asked {
+		if known, ok := knownTest(byKey[a.Key], b); ok {
 			out = append(out, known)
 		}
 	}
 	return out, nil
 }
 
-// latestRuns is fulfilled by the latest results of each of some tests since a time, which the database takes from the end of the index:
-// what a test had before costs nothing. Environment may be empty.
-func latestRuns(organization uuid.UUID, keys []string, since time.Time, each int, environment string) predicate.TestResult {
+// allSince asks for the runs of tests since one time.
+func allSince(keys []string, since time.Time) []board.Later {
+	asked := make([]board.Later, len(keys))
+	for i, key := range keys {
+		asked[i] = board.Later{Key: key, Since: since}
+	}
+	return asked
+}
+
+// latestRuns is fulfilled by the latest results of each of some tests, each since a time, which the database takes from the end of the index:
+// what a test had before costs nothing. That none of them is before the earliest time is said for each test, too: by that alone it is known
+// beforehand which months are looked into. Environment may be empty.
+func latestRuns(organization uuid.UUID, asked []board.Later, each int, environment string) predicate.TestResult {
+	keys, since, pairs, from := make([]string, len(asked)), make([]string, len(asked)), make([][2]string, len(asked)), uuid.Max
+	for i, a := range asked {
+		id := firstID(a.Since)
+		keys[i], since[i], pairs[i] = a.Key, id.String(), [2]string{a.Key, id.String()}
+		if bytes.Compare(id[:], from[:]) < 0 {
+			from = id
+		}
+	}
 	return func(sel *entsql.Selector) {
 		sel.Where(entsql.P(func(b *entsql.Builder) {
-			from := firstID(since)
 			b.Ident(sel.C(testresult.FieldID)).WriteString(" >= ").Arg(from).WriteString(" AND ").Ident(sel.C(testresult.FieldID)).WriteString(" IN (SELECT ")
-			one := func() {
-				b.WriteString("(SELECT id FROM test_results WHERE test_key = k.value AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity).
+			one := func(key, since string) {
+				b.WriteString("(SELECT id FROM test_results WHERE test_key = " + key + " AND id >= " + since + " AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity).
 					WriteString(" AND organization_id = ").Arg(organization)
 				if environment != "" {
 					b.WriteString(" AND environment_name = ").Arg(environment)
@@ -109,14 +132,14 @@ func latestRuns(organization uuid.UUID, keys []string, since time.Time, each int
 				b.WriteString(" ORDER BY id DESC LIMIT ").Arg(each).WriteString(")")
 			}
 			if sel.Dialect() == dialect.Postgres {
-				b.WriteString("latest.id FROM unnest(").Arg(keys).WriteString("::text[]) AS k(value) CROSS JOIN LATERAL ")
-				one()
+				b.WriteString("latest.id FROM unnest(").Arg(keys).WriteString("::text[], ").Arg(since).WriteString("::uuid[]) AS k(key, since) CROSS JOIN LATERAL ")
+				one("k.key", "k.since")
 				b.WriteString(" AS latest)")
 				return
 			}
-			text, _ := json.Marshal(keys) //nolint:errchkjson // texts
+			text, _ := json.Marshal(pairs) //nolint:errchkjson // texts
 			b.WriteString("latest.id FROM json_each(").Arg(string(text)).WriteString(") AS k JOIN test_results AS latest ON latest.id IN ")
-			one()
+			one("json_extract(k.value, '$[0]')", "json_extract(k.value, '$[1]')")
 			b.WriteString(")")
 		}))
 	}
@@ -165,7 +188,7 @@ func knownTest(rows []*db.TestResult, b behind) (known board.Known, ok bool) {
 			known.Case = testcase.Case{Key: row.TestKey, Workflow: head.Workflow, Name: resultRecord(row).Title()}
 		}
 		run := testcase.Run{
-			Execution: row.ExecutionID, At: row.CreatedAt.UTC(), Environment: row.EnvironmentName, Variant: row.Variant,
+			Result: row.ID, Execution: row.ExecutionID, At: row.CreatedAt.UTC(), Environment: row.EnvironmentName, Variant: row.Variant,
 			Outcome: results.Outcome(row.Outcome), Duration: time.Duration(row.Duration), Message: row.Message, Fingerprint: row.Fingerprint,
 			Commit: head.Commit, Subject: subjectText(tried),
 			Storm: flaky.Storm(head.TestsPassed+head.TestsFailed+head.TestsErrored, head.TestsFailed+head.TestsErrored),

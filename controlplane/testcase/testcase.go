@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/results/breakpoint"
@@ -22,6 +24,7 @@ type Case struct {
 
 // Run is the result of a test in one execution.
 type Run struct {
+	Result      uuid.UUID // its id, which begins with when it was made
 	Execution   execution.ID
 	At          time.Time // when the result came in
 	Environment string

@@ -1,17 +1,11 @@
 package bench_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/seatrial/seatrial/integration/harness"
 )
 
 // What pages are held to.
@@ -26,8 +20,7 @@ var (
 	uiExecutions = flag.Int("ui.executions", 1_000_000, "executions of BenchmarkUI; each has ten results")
 	uiAsked      = flag.Int("ui.asked", 200, "times that BenchmarkUI asks for each page")
 	uiOnly       = flag.String("ui.only", "", "of BenchmarkUI, only pages whose names contain this")
-	uiKept       = flag.String("ui.kept", "", "folder for the data of BenchmarkUI, and with it the database ui of the server SEATRIAL_TEST_POSTGRES: filled "+
-		"the first time, kept, and measured as it is after that")
+	uiKept       = flag.String("ui.kept", "", "folder, by its path from the root, where the data of BenchmarkUI stay: filled the first time, measured as they are after that")
 )
 
 // shapeOf is how much there is beside so many executions.
@@ -58,54 +51,6 @@ func TestUI(t *testing.T) {
 		if r.bytes > sizeBudget {
 			t.Errorf("%s has %d bytes of HTML, more than %d", r.name, r.bytes, sizeBudget)
 		}
-	}
-}
-
-// uiWorld returns a running program with its data.
-func uiWorld(tb testing.TB, sh shape) (*program, *seeds) {
-	tb.Helper()
-	var owner string
-	dir := *uiKept
-	if dir == "" {
-		dir = tb.TempDir()
-		roomFor(tb, sh, os.TempDir())
-		owner = harness.Postgres(tb)
-	} else {
-		owner = harness.PostgresNamed(tb, "ui")
-	}
-	user, admin := harness.PostgresUser(tb, owner), harness.PostgresAdmin(tb, owner)
-	s, known := &seeds{}, filepath.Join(dir, "bench.json")
-	if text, err := os.ReadFile(known); err == nil {
-		ok(tb, json.Unmarshal(text, s))
-	} else {
-		p, stop := start(tb, filepath.Join(dir, "data"), user, owner)
-		maker := newSeeder(tb, p, user, owner)
-		begun := time.Now()
-		s = maker.all(sh)
-		maker.surround(s)
-		_ = maker.store.Close()
-		stop()
-		tb.Logf("%6.1f s  the program has made what is copied", time.Since(begun).Seconds())
-		newFiller(tb, admin).all(s)
-		text, err := json.Marshal(s)
-		ok(tb, err)
-		ok(tb, os.WriteFile(known, text, 0o600))
-	}
-	newFiller(tb, admin).connect()
-	p, _ := start(tb, filepath.Join(dir, "data"), user, owner)
-	return p, s
-}
-
-// roomFor ends the benchmark before it fills a disk that is used for other things too.
-func roomFor(tb testing.TB, sh shape, dir string) {
-	tb.Helper()
-	const each = 16 << 10 // bytes of an execution with all it has, while it is filled
-	var disk syscall.Statfs_t
-	ok(tb, syscall.Statfs(dir, &disk))
-	free, needed := disk.Bavail*uint64(disk.Bsize), uint64(sh.executions)*each+1<<30
-	if free < needed {
-		tb.Fatalf("%d executions need about %d GiB in %s, which has %d GiB left: make room, set TMPDIR, or measure fewer with -ui.executions",
-			sh.executions, needed>>30, dir, free>>30)
 	}
 }
 

@@ -134,9 +134,3 @@ func (f *filler) spread(table string, n int, step time.Duration, where string, g
 	f.do(fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS s, generate_series(1, %d) AS g WHERE s.id = '%s'",
 		table, strings.Join(columns, ", "), strings.Join(values, ", "), table, n, found))
 }
-
-// connect has the clusters look as if their agents were there.
-func (f *filler) connect() {
-	f.do(`UPDATE clusters SET connected = true, enrolled_at = coalesce(enrolled_at, now()), connected_at = now(), last_seen_at = now(), gateway = 'bench', session_epoch = 1,
-agent_version = '1.0.0', kubernetes_version = 'v1.34.1', runner_delivery = 'image-volume'`)
-}

@@ -62,31 +62,6 @@ func PostgresCopy(tb testing.TB, of string) (dsn string) {
 	return database(tb, strings.TrimPrefix(source.Path, "/"))
 }
 
-// PostgresNamed returns the DSN of a database with a name of the given server, which is made when it is not there and never dropped: for
-// data that take long to fill.
-func PostgresNamed(tb testing.TB, name string) (dsn string) {
-	tb.Helper()
-	if os.Getenv("SEATRIAL_TEST_POSTGRES") == "" {
-		tb.Fatal("a database can be kept only by a server that stays: set SEATRIAL_TEST_POSTGRES")
-	}
-	server, err := administered()
-	if err != nil {
-		tb.Fatalf("PostgreSQL: %v", err)
-	}
-	var known bool
-	if err := server.db.QueryRowContext(tb.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&known); err != nil {
-		tb.Fatalf("find the database %s: %v", name, err)
-	}
-	if !known {
-		if _, err := server.db.ExecContext(tb.Context(), "CREATE DATABASE "+name+" OWNER "+owner); err != nil {
-			tb.Fatalf("create the database %s: %v", name, err)
-		}
-	}
-	target := *server.url
-	target.Path, target.User = "/"+name, url.UserPassword(owner, owner)
-	return target.String()
-}
-
 func database(tb testing.TB, template string) (dsn string) {
 	tb.Helper()
 	server, err := administered()
@@ -196,43 +171,72 @@ func StartPostgres() (dsn string, err error) { return postgres() }
 
 // newPostgres makes the data folder of a PostgreSQL server, in a new folder that also holds its socket.
 func newPostgres() (bin, dir string, asUser *syscall.SysProcAttr, err error) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil || len(found) == 0 {
-		return "", "", nil, fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
-	}
-	bin = found[len(found)-1]
 	if dir, err = dataDir(); err != nil {
 		return "", "", nil, err
 	}
-	if asUser, err = unprivileged("postgres", dir); err != nil {
-		return "", "", nil, err
+	bin, asUser, err = preparePostgres(dir)
+	return bin, dir, asUser, err
+}
+
+// preparePostgres makes the data folder of a PostgreSQL server in dir, when there is none yet.
+func preparePostgres(dir string) (bin string, asUser *syscall.SysProcAttr, err error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil || len(found) == 0 {
+		return "", nil, fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+	bin = found[len(found)-1]
+	if asUser, err = unprivileged("postgres", dir); err != nil {
+		return "", nil, err
+	}
+	data := filepath.Join(dir, "data")
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+		return bin, asUser, nil
+	}
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
 	initdb.SysProcAttr, initdb.Dir = asUser, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", "", nil, fmt.Errorf("initdb: %w\n%s", err, out)
+		return "", nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	return bin, dir, asUser, nil
+	return bin, asUser, nil
 }
 
 func startPostgres() (string, error) {
-	bin, dir, asUser, err := newPostgres()
+	dir, err := dataDir()
 	if err != nil {
 		return "", err
+	}
+	_, dsn, err := servePostgres(dir)
+	return dsn, err
+}
+
+// servePostgres starts a server with its data in dir, which are made when there are none.
+func servePostgres(dir string) (server *exec.Cmd, dsn string, err error) {
+	bin, asUser, err := preparePostgres(dir)
+	if err != nil {
+		return nil, "", err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	// The tests check what is stored, not what survives a power cut: no fsync.
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
+	server = exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
 	server.SysProcAttr, server.Dir = asUser, dir
 	if err := server.Start(); err != nil {
-		return "", err
+		return nil, "", err
 	}
-	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return dsn, until(func(ctx context.Context) error {
+	dsn = superuser(port)
+	return server, dsn, untilPostgres(dsn)
+}
+
+// superuser is the DSN of the superuser of a server that was started here.
+func superuser(port int) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+}
+
+func untilPostgres(dsn string) error {
+	return until(func(ctx context.Context) error {
 		db, err := sql.Open("pgx", dsn)
 		if err != nil {
 			return err

@@ -49,8 +49,10 @@ func (s *site) release(w http.ResponseWriter, r *http.Request, m view.Member) er
 	if err != nil {
 		return err
 	}
+	q := r.URL.Query()
 	p := pages.ReleaseProps{
-		All: r.URL.Query().Get("all"), Version: releaseVersion(found), Events: pages.ReleasePath(m.Organization, found.Application, found.Version) + "/events",
+		All: q.Get("all"), After: q.Get("after"), Before: q.Get("before"), Suite: q.Get("suite"), Form: pages.WaiverForm{Fault: q.Get("waive")},
+		Version: releaseVersion(found), Events: pages.ReleasePath(m.Organization, found.Application, found.Version) + "/events",
 	}
 	return s.showRelease(w, r, m, http.StatusOK, found, p)
 }

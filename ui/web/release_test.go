@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -279,7 +280,7 @@ func TestReleases_Policy(t *testing.T) {
 	says(t, setup(t, w).get(t, "/o/acme/releases"), []string{"There is no release yet.", "seatrial release create"}, []string{"ReadinessPolicy"})
 }
 
-// TestRelease_Many proves that a page lists a bounded number of tests, and all of a cell when asked.
+// TestRelease_Many proves that a page lists a bounded number of tests, and all of a cell when asked, on as many pages as that takes.
 func TestRelease_Many(t *testing.T) {
 	t.Parallel()
 	s := setup(t, viewfake.Sample())
@@ -300,8 +301,68 @@ func TestRelease_Many(t *testing.T) {
 	all := path + "?all=cell-1"
 	few, many := s.get(t, path), s.get(t, all)
 	says(t, few, []string{"and 150 other tests", `href="` + all + `#cell-1"`, "and 230 other tests"}, nil)
-	if a, b := strings.Count(few.body, "<tr>"), strings.Count(many.body, "<tr>"); b-a != 150 {
+	if a, b := strings.Count(few.body, "<tr>"), strings.Count(many.body, "<tr>"); b-a != 100 {
 		t.Errorf("%d rows, and %d when all are asked for", a, b)
 	}
 	wellFormed(t, many.body)
+	next := following(t, many.body, "Show the next")
+	if !strings.Contains(next, "all=cell-1") {
+		t.Fatalf("the rest is at %q", next)
+	}
+	next, _, _ = strings.Cut(next, "#")
+	last := s.get(t, next)
+	says(t, last, []string{"200 other tests", "Show the worst"}, []string{"Show the next"})
+	if a, b := strings.Count(many.body, "<tr>"), strings.Count(last.body, "<tr>"); a-b != 141 {
+		t.Errorf("%d rows, and %d on the second page", a, b)
+	}
+}
+
+// following is where the link with a text leads to.
+func following(t *testing.T, body, text string) string {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		if n.Data == "a" && n.FirstChild != nil && strings.TrimSpace(n.FirstChild.Data) == text {
+			return attribute(n, "href")
+		}
+	}
+	return ""
+}
+
+// TestRelease_Large proves that the page of a release with very many cells stays small, has what decides the verdict, and leads to the rest.
+func TestRelease_Large(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	in, ok := s.world.Input(viewfake.Checkout, "1.40.0")
+	if !ok {
+		t.Fatal("no such release")
+	}
+	r, err := s.world.Releases().Get(member(t, s), viewfake.Checkout, "1.40.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Verdict = nil
+	in.Cells = nil
+	for i := range 300 {
+		c := verdict.Cell{Suite: fmt.Sprintf("suite-%03d", i/6), Environment: fmt.Sprintf("staging-%d", i%6)}
+		for n := range 5 {
+			c.Required = append(c.Required, verdict.Test{Key: fmt.Sprint("key", i, n), Name: fmt.Sprintf("tests.suite_%03d › it_does_what_is_asked_of_it_%d", i/6, n)})
+		}
+		in.Cells = append(in.Cells, c)
+	}
+	s.world.PutRelease(r, in)
+	page := s.get(t, of(viewfake.Checkout, "1.40.0"))
+	if most := 200 << 10; len(page.body) > most {
+		t.Errorf("%d bytes", len(page.body))
+	}
+	for _, c := range in.Cells {
+		if name := c.Suite + " in " + c.Environment; !strings.Contains(page.body, "<span class=\"hide\">: "+name) {
+			t.Errorf("the matrix lacks %s", name)
+		}
+	}
+	says(t, page, []string{"other cells is not on this page"}, nil)
+	wellFormed(t, page.body)
 }

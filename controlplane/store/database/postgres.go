@@ -39,11 +39,18 @@ func pool(dsn, flag string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the database address").WithField(flag)
 	}
-	out := stdlib.OpenDB(*config)
+	out := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(plain))
 	out.SetMaxOpenConns(maxConns)
 	out.SetMaxIdleConns(idleConns)
 	out.SetConnMaxLifetime(connLife)
 	return out, nil
+}
+
+// plain has a connection run statements as they are. To compile one, which PostgreSQL does when it expects very many rows, takes longer than
+// any of them; and it expects many where results of all months are asked for the latest few.
+func plain(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SET jit = off")
+	return err //nolint:wrapcheck // of the driver, as that of connecting is
 }
 
 // ready brings the schema to this version, lets the role of the organizations use it, and finds out whether the policies apply to that.

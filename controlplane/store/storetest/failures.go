@@ -1,12 +1,16 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
@@ -64,6 +68,29 @@ func failures() map[string]func(t *testing.T, f *fixture) {
 			}
 			if got, err := f.FailureClusters(foreigner(t), "", "", long(), 10); err != nil || len(got.List) != 0 || got.Total != 0 || got.Unclustered != 0 {
 				t.Errorf("a stranger is told %+v, %v", got, err)
+			}
+		},
+		"Many": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			list := make([]execution.TestResult, insight.MaxCounted+10)
+			for i := range list {
+				list[i] = execution.TestResult{Key: fmt.Sprint("k", i%7), Name: "pays", Outcome: "failed", Fingerprint: "fp1:1", Message: "refused"}
+			}
+			list[0].Fingerprint = "fp1:first" // before all others
+			file := execution.File{ID: uuid.New(), Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "junit.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+			if _, err := f.SaveFile(f.agent(t, f.cluster), file, list); err != nil {
+				t.Fatal(err)
+			}
+			got, err := f.FailureClusters(f.as(t), "", "", long(), 10)
+			if err != nil || got.Failures != insight.MaxCounted || got.Total != 1 || got.Since.IsZero() || got.List[0].Tests != 7 || got.List[0].Executions != 1 {
+				t.Errorf("%+v, %v: want the last ones counted, and it said so", got, err)
+			}
+			one, err := f.FailureCluster(f.as(t), "fp1:1", long())
+			if err != nil || one.Failures != insight.MaxCounted || one.Since.IsZero() || len(one.Alike) != 7 || len(one.Seen) != 1 || one.Message != "refused" {
+				t.Errorf("%+v, %v", one, err)
+			}
+			if got, err := f.FailureCluster(f.as(t), "fp1:first", long()); err != nil || got.Failures != 1 || !got.Since.IsZero() {
+				t.Errorf("what happened once: %+v, %v", got, err)
 			}
 		},
 		"Cluster": func(t *testing.T, f *fixture) {

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 )
 
 // reported makes an execution with one result of a test.
@@ -51,6 +52,25 @@ func cases() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("the latest alone: %+v, %v", got, err)
 			}
 			if got, err := f.TestRuns(foreigner(t), []string{"k"}, time.Time{}, 10); err != nil || len(got) != 0 {
+				t.Errorf("a stranger is told %+v, %v", got, err)
+			}
+		},
+		"LaterRuns": func(t *testing.T, f *fixture) {
+			f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "failed"}, nil)
+			last := f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "passed"}, nil)
+			f.reported(t, execution.TestResult{Key: "other", Name: "adds", Outcome: "passed"}, nil)
+			soon := time.Now().Add(time.Hour)
+			got, err := f.LaterRuns(f.as(t), []board.Later{{Key: "other", Since: soon}, {Key: "k", Since: long()}, {Key: "none"}}, 10)
+			if err != nil || len(got) != 1 || got[0].Key != "k" || len(got[0].Runs) != 2 || got[0].Runs[0].Execution != last {
+				t.Fatalf("%+v, %v: want the runs of each test since its own time, newest first", got, err)
+			}
+			if got[0].Runs[0].Result == got[0].Runs[1].Result || got[0].Runs[0].Result == uuid.Nil {
+				t.Error("results have no ids that set them apart")
+			}
+			if got, err := f.LaterRuns(f.as(t), []board.Later{{Key: "k", Since: long()}, {Key: "other", Since: long()}}, 1); err != nil || len(got) != 2 || len(got[0].Runs) != 1 {
+				t.Errorf("the latest alone: %+v, %v", got, err)
+			}
+			if got, err := f.LaterRuns(foreigner(t), []board.Later{{Key: "k"}, {Key: "other"}}, 10); err != nil || len(got) != 0 {
 				t.Errorf("a stranger is told %+v, %v", got, err)
 			}
 		},

@@ -32,6 +32,8 @@ type Store interface {
 	UnreliableTests(ctx context.Context, workflow string, since time.Time, limit int) ([]string, error)
 	// TestRuns returns tests with their latest runs since a time, at most each of every one. Keys that nobody knows are left out.
 	TestRuns(ctx context.Context, keys []string, since time.Time, each int) ([]Known, error)
+	// LaterRuns returns tests with their latest runs since a time that is each one's own, at most each of every one.
+	LaterRuns(ctx context.Context, asked []Later, each int) ([]Known, error)
 	// Strips returns the latest outcomes of all tests of a workflow in an environment, or in all of them, by key.
 	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
 	// Quarantines returns those that are active at a time, newest first.
@@ -48,17 +50,24 @@ type Known struct {
 	Runs []testcase.Run
 }
 
+// Later asks for the runs of a test since a time.
+type Later struct {
+	Key   string
+	Since time.Time
+}
+
 // Bus carries hints; losing one costs latency only.
 type Bus interface {
 	Publish(ctx context.Context, topic string)
 }
 
-// Board answers questions about tests. It holds no state of its own.
+// Board answers questions about tests. What it remembers it could read again.
 type Board struct {
-	store Store
-	bus   Bus
-	log   *slog.Logger
-	clock func() time.Time
+	store  Store
+	bus    Bus
+	log    *slog.Logger
+	clock  func() time.Time
+	memory *memory
 }
 
 // New returns a board. A nil clock is the time of day.
@@ -66,13 +75,13 @@ func New(store Store, bus Bus, log *slog.Logger, clock func() time.Time) *Board 
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Board{store: store, bus: bus, log: log.With("component", "tests"), clock: clock}
+	return &Board{store: store, bus: bus, log: log.With("component", "tests"), clock: clock, memory: newMemory(store)}
 }
 
 func (b *Board) now() time.Time { return b.clock().UTC().Truncate(time.Microsecond) }
 
 // Unreliable returns the tests that cannot be relied on: those that waste most time first, then broken ones, and those that are in
-// quarantine however they behave. Workflow may be empty.
+// quarantine however they behave, all without their runs. Workflow may be empty.
 func (b *Board) Unreliable(ctx context.Context, workflow string) ([]testcase.History, error) {
 	now := b.now()
 	keys, err := b.store.UnreliableTests(ctx, workflow, now.Add(-flaky.Span), maxTests)
@@ -88,14 +97,13 @@ func (b *Board) Unreliable(ctx context.Context, workflow string) ([]testcase.His
 			keys = append(keys, q.Test)
 		}
 	}
-	known, err := b.store.TestRuns(ctx, keys, now.Add(-flaky.Span), maxRuns)
+	judged, err := b.memory.judge(ctx, keys, now)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs of tests: %w", err)
 	}
 	var out []testcase.History
-	for _, k := range known {
-		h := testcase.Judge(k.Case, k.Runs, now)
-		h.Quarantine = of(inside, k.Key)
+	for _, h := range judged {
+		h.Quarantine = of(inside, h.Key)
 		if workflow != "" && h.Workflow != workflow || h.Quarantine == nil && (h.Score.Class == flaky.Healthy || h.Score.Class == flaky.Unknown) {
 			continue
 		}

@@ -26,6 +26,7 @@ type world struct {
 	beside []testcase.Strip
 	inside []testcase.Quarantine
 	topics []string
+	asked  []board.Later // last
 }
 
 func (w *world) UnreliableTests(context.Context, string, time.Time, int) ([]string, error) {
@@ -42,6 +43,19 @@ func (w *world) TestRuns(_ context.Context, keys []string, _ time.Time, _ int) (
 	for _, k := range w.known {
 		if slices.Contains(keys, k.Key) {
 			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+func (w *world) LaterRuns(_ context.Context, asked []board.Later, _ int) (out []board.Known, err error) {
+	w.asked = asked
+	for _, a := range asked {
+		for _, k := range w.known {
+			if k.Key == a.Key {
+				k.Runs = slices.DeleteFunc(slices.Clone(k.Runs), func(r testcase.Run) bool { return r.At.Before(a.Since) })
+				out = append(out, k)
+			}
 		}
 	}
 	return out, nil

@@ -37,6 +37,9 @@ type ReleaseProps struct {
 	Form     WaiverForm
 	Wrong    Wrong  // with an approval or a revocation
 	All      string // anchor of the cell whose evidence is shown to the last test
+	After    string // of that cell, the test that the page begins behind
+	Suite    string // that the matrix begins behind
+	Before   string // execution that the list of executions begins behind
 	Events   string // address of the events; empty on the answer to a form
 	Version  string // of the state that the page shows
 }
@@ -236,22 +239,6 @@ func spans(c readiness.Cell) []share {
 		x += width
 	}
 	return out
-}
-
-// shownTests bounds the tests that a page lists for each cell; the rest is one link away.
-const shownTests = 100
-
-// first returns the results of a cell that a page lists.
-func (p ReleaseProps) first(c readiness.Cell, list []verdict.TestResult) []verdict.TestResult {
-	if len(list) > shownTests && p.All != c.Anchor {
-		return list[:shownTests]
-	}
-	return list
-}
-
-// allPath is the address of the page with all the evidence of a cell.
-func allPath(p ReleaseProps, c readiness.Cell) string {
-	return releasePath(p.Frame, p.Release) + "?" + url.Values{"all": {c.Anchor}}.Encode() + "#" + c.Anchor
 }
 
 // testName is what people call a test.

@@ -73,6 +73,22 @@ func (c cases) TestRuns(ctx context.Context, keys []string, _ time.Time, _ int) 
 	return out, c.allowed(ctx)
 }
 
+// LaterRuns returns tests with their runs since a time of each.
+func (c cases) LaterRuns(ctx context.Context, asked []board.Later, _ int) ([]board.Known, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []board.Known
+	for _, a := range asked {
+		for _, k := range c.known {
+			if k.Key == a.Key {
+				k.Runs = slices.DeleteFunc(slices.Clone(k.Runs), func(r testcase.Run) bool { return r.At.Before(a.Since) })
+				out = append(out, k)
+			}
+		}
+	}
+	return out, c.allowed(ctx)
+}
+
 // Strips makes strips of the runs.
 func (c cases) Strips(ctx context.Context, workflow, _ string) ([]testcase.Strip, error) {
 	c.mu.Lock()

@@ -2,6 +2,7 @@ package words
 
 import (
 	"strings"
+	"time"
 
 	"github.com/seatrial/seatrial/controlplane/execution/compare"
 	"github.com/seatrial/seatrial/controlplane/insight"
@@ -104,6 +105,23 @@ func Failures(c insight.Clusters) string {
 		text += "; " + Number(int64(c.Unclustered)) + " more without a fingerprint, such as those that stand for an exit code"
 	}
 	return text + "."
+}
+
+// Counted says that not all failures are counted, when that is so.
+func Counted(since time.Time) string {
+	if since.IsZero() {
+		return ""
+	}
+	return "Only the last " + Number(insight.MaxCounted) + " are counted: those since " + Instant(since) + "."
+}
+
+// Excerpt is the beginning of a text that a list shows.
+func Excerpt(text string) string {
+	const most = 300 // bytes
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // OthersAlike says how many other tests fail like one; nothing when none does.
