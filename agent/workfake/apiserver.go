@@ -91,6 +91,10 @@ func (c *Cluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.watch(w, r, call)
 		return
 	}
+	if call.Resource == "selfsubjectaccessreviews" {
+		c.review(w, r)
+		return
+	}
 	body, err := c.answer(call, r)
 	if err != nil {
 		refuse(w, err)

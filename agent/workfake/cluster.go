@@ -46,8 +46,9 @@ type Cluster struct {
 	watches map[*watcher]struct{}
 	history []change
 	fault   func(Call) error
-	muted   bool              // watches get nothing
-	logs    map[string]string // by pod/container
+	allow   func(kube.Access) bool // nil for what the agent's chart allows
+	muted   bool                   // watches get nothing
+	logs    map[string]string      // by pod/container
 	calls   []Call
 	changed chan struct{}
 }
@@ -98,6 +99,13 @@ func (c *Cluster) Fault(f func(Call) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = f
+}
+
+// Allow makes f decide what clients are told of their rights.
+func (c *Cluster) Allow(f func(kube.Access) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.allow = f
 }
 
 // Mute makes watches stall, as connections do that are half open.
