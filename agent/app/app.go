@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/agent/catalog"
 	"github.com/seatrial/seatrial/agent/collect"
 	"github.com/seatrial/seatrial/agent/config"
+	"github.com/seatrial/seatrial/agent/examine"
 	"github.com/seatrial/seatrial/agent/follow"
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/kube"
@@ -39,8 +40,17 @@ import (
 // Creates under way at the same time; the control plane is told as credit.
 const maxStarts = 20
 
-// Main reads the configuration, runs the agent until a signal and returns the exit code.
+// Main reads the configuration, runs the agent until a signal and returns the exit code. `ready URL` only asks another agent whether it is.
 func Main(args []string, version string) int {
+	if len(args) == 2 && args[0] == "ready" { // what `helm test` runs
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if err := Ready(ctx, args[1], os.Stdout); err != nil {
+			fmt.Fprintf(os.Stderr, "seatrial-agent: %v\n", err)
+			return 1
+		}
+		return 0
+	}
 	cfg, err := config.Parse(args, os.Getenv, os.Stderr)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "seatrial-agent: the configuration is not complete:\n%v\n", err)
@@ -69,6 +79,7 @@ type stages struct {
 	collect *collect.Server
 	catalog *catalog.Catalog // nil in a cluster without documents
 	lookout *lookout.Lookout
+	examine *examine.Examiner
 }
 
 // demands says what has to be signed, so that nobody has to guess it from what is missing.
@@ -144,6 +155,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 //	│ objects ──► lookout ── (what happened to them, probes) ───► link ══► control plane    │
 //	│ custom resources ◄──► catalog ◄───────────────────► link ══► control plane            │
 //	│ pods/log ──► follow ── (logs of services) ────────────────► link ══► control plane    │
+//	│ agent, API server ──► examine ── (when somebody asks) ────► link ══► control plane    │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
 func build(
 	cfg config.Config, client *kube.Client, identity link.Identity, settings jobspec.Settings, dial link.Options, log *slog.Logger,
@@ -177,6 +189,9 @@ func build(
 		Pods: s.watch, Uplink: s.link, Attempts: s.outbox,
 	})
 	s.lookout = sight(cfg, client, s.link, log)
+	s.examine = s.examiner(cfg, client, identity.ClusterID, examine.Options{
+		Log: log.With("component", "examine"), Version: dial.Version, Kubernetes: dial.KubernetesVersion,
+	}, dial.TLS)
 	if len(cfg.Catalog) == 0 {
 		return s, nil
 	}
@@ -247,7 +262,7 @@ func (s *stages) serve(ctx context.Context) error {
 		s.catalog.Start(base)
 		stops = append(stops, s.catalog.Stop)
 	}
-	linked.Watches = s.lookout.Changed
+	linked.Watches, linked.Examine = s.lookout.Changed, s.examine.Examine
 	s.lookout.Start(base)
 	stops = append(stops, s.lookout.Stop)
 	s.link.Start(base, linked)

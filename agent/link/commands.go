@@ -35,6 +35,8 @@ func (l *Link) frame(ctx context.Context, s *session, f *agentv1.ServerFrame) {
 		if l.stages.Watches != nil {
 			l.stages.Watches()
 		}
+	case *agentv1.ServerFrame_Examine:
+		l.examine(ctx, k.Examine.GetId())
 	case *agentv1.ServerFrame_GoAway:
 		select {
 		case s.away <- k.GoAway:

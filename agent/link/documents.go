@@ -17,6 +17,9 @@ func (l *Link) capabilities() []string {
 	if l.stages.Watches != nil {
 		out = append(out, "watches")
 	}
+	if l.stages.Examine != nil {
+		out = append(out, "examine")
+	}
 	return out
 }
 

@@ -83,6 +83,8 @@ type Stages struct {
 	// Watches is told that there may be something else to look at: at the begin of a session, from time to time, and when the control plane
 	// says so. It must not block, and may be nil.
 	Watches func()
+	// Examine looks at the agent and its cluster. It may block, for less than half a minute; nil for an agent that cannot.
+	Examine func(ctx context.Context) []*agentv1.Check
 }
 
 // Link implements work.Uplink.
@@ -99,8 +101,10 @@ type Link struct {
 	telling  sync.Mutex // held while current changes and OnState is told, so that states come in order
 	starting atomic.Int32
 	stopping atomic.Bool
-	cancel   context.CancelFunc
-	running  sync.WaitGroup
+	// a look at the agent is under way
+	examining atomic.Bool
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
 }
 
 // New returns a Link for an enrolled agent; it dials when it is started.

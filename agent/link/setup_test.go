@@ -100,6 +100,7 @@ func prepare(t *testing.T) (b *bundle, begin func()) {
 				b.resumed <- fmt.Sprintf("%s/%d: %s %s", id, word.GetStepIndex(), word.GetReason(), word.GetStatus())
 			},
 			Release: func(id string) { b.released <- id },
+			Examine: func(context.Context) []*agentv1.Check { return []*agentv1.Check{{Name: "clock"}} },
 			Inventory: func(context.Context) ([]*agentv1.InventoryItem, error) {
 				return b.items, nil
 			},

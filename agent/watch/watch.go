@@ -121,6 +121,17 @@ func (w *Watcher) begin(ctx context.Context, ns string) {
 
 func (w *Watcher) whole(ns string) bool { return w.jobs[ns].HasSynced() && w.pods[ns].HasSynced() }
 
+// Unseen returns the namespaces of which the caches do not hold everything yet, as where a watch is refused.
+func (w *Watcher) Unseen() []string {
+	var out []string
+	for _, ns := range w.o.Namespaces {
+		if !w.whole(ns) {
+			out = append(out, ns)
+		}
+	}
+	return out
+}
+
 // Stop returns when nothing of the Watcher runs any more.
 func (w *Watcher) Stop() {
 	w.cancel()

@@ -46,8 +46,9 @@ type Cluster struct {
 	watches map[*watcher]struct{}
 	history []change
 	fault   func(Call) error
-	muted   bool              // watches get nothing
-	logs    map[string]string // by pod/container
+	allow   func(kube.Access) bool // nil for what the agent's chart allows
+	muted   bool                   // watches get nothing
+	logs    map[string]string      // by pod/container
 	calls   []Call
 	changed chan struct{}
 	done    func(Call, runtime.Object)
@@ -145,6 +146,13 @@ func (c *Cluster) Change(resource, namespace, name string, f func(runtime.Object
 		f(obj)
 		c.put(resource, obj)
 	}
+}
+
+// Allow makes f decide what clients are told of their rights.
+func (c *Cluster) Allow(f func(kube.Access) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.allow = f
 }
 
 // Mute makes watches stall, as connections do that are half open.

@@ -23,6 +23,8 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 	documents, watches := s.follow(ctx, ss), s.followWatches(ctx, ss)
 	defer documents.stop()
 	defer watches.stop()
+	examine, forget := s.followExaminations(ctx, ss)
+	defer forget()
 	if err := s.dispatch(ctx, ss); err != nil {
 		return err
 	}
@@ -47,6 +49,8 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 			watches.heard(time.Now())
 		case <-watches.timer.C:
 			err = watches.tell(ss, time.Now())
+		case <-examine:
+			err = s.examine(ctx, ss)
 		case why := <-ss.endings:
 			return ss.finish(why)
 		case <-age.C:
@@ -109,6 +113,8 @@ func (s *Server) frame(ctx context.Context, ss *session, f *agentv1.AgentFrame) 
 		s.acked(ctx, ss, k.CommandAck)
 	case *agentv1.AgentFrame_Inventory:
 		return s.inventory(ctx, ss, k.Inventory)
+	case *agentv1.AgentFrame_Examination:
+		return s.examined(ctx, ss, k.Examination)
 	case *agentv1.AgentFrame_Draining:
 		ss.credit = 0
 	default:

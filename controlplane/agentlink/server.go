@@ -34,12 +34,14 @@ type Options struct {
 	Documents Documents
 	// Watches may be nil: no agent looks at objects then.
 	Watches Watches
-	Metrics prometheus.Registerer // nil keeps the metrics to itself
-	Traces  trace.TracerProvider  // nil makes none
-	Gateway string                // name of this replica
-	TLS     *tls.Config
-	Timing  Timing
-	Clock   func() time.Time // of the limits on callers; nil for that of the machine
+	// Examinations may be nil: no agent is asked to look at itself then.
+	Examinations Examinations
+	Metrics      prometheus.Registerer // nil keeps the metrics to itself
+	Traces       trace.TracerProvider  // nil makes none
+	Gateway      string                // name of this replica
+	TLS          *tls.Config
+	Timing       Timing
+	Clock        func() time.Time // of the limits on callers; nil for that of the machine
 }
 
 // Timing holds the intervals of the protocol; zero values mean the defaults.

@@ -54,6 +54,7 @@ type session struct {
 	endings   chan ending
 	documents bool                  // the agent brings documents into the catalog
 	watches   bool                  // the agent looks at objects for triggers
+	examines  bool                  // the agent looks at itself when it is asked
 	credit    int                   // starts that the agent takes now
 	more      bool                  // starts may wait that the credit of then did not reach
 	present   []execution.AttemptID // pages of an inventory so far
@@ -166,6 +167,7 @@ func (s *Server) greet(ctx context.Context, ss *session) (cluster.Hello, error) 
 	}
 	ss.epoch = epoch
 	ss.documents, ss.watches = slices.Contains(hello.GetCapabilities(), capabilityDocuments), slices.Contains(hello.GetCapabilities(), capabilityWatches)
+	ss.examines = slices.Contains(hello.GetCapabilities(), capabilityExamine)
 	return said, ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Welcome{Welcome: &agentv1.Welcome{
 		SessionId: ss.id.String(), Epoch: epoch, ServerTime: timestamppb.Now(), Protocol: protocol,
 		PingEvery: durationpb.New(s.o.Timing.Ping), InventoryEvery: durationpb.New(s.o.Timing.Inventory),

@@ -30,6 +30,7 @@ type bench struct {
 
 	documents *documents
 	watches   *watches
+	exams     *examinations
 	watch     agentv1.AgentWatchClient
 }
 
@@ -37,11 +38,11 @@ type bench struct {
 func setup(t *testing.T, timing agentlink.Timing) *bench {
 	t.Helper()
 	b := &bench{
-		documents: &documents{}, watches: &watches{}, store: newStore(), bus: newBus(), intake: newIntake(),
+		documents: &documents{}, watches: &watches{}, exams: &examinations{}, store: newStore(), bus: newBus(), intake: newIntake(),
 		viewer: tenant.Viewer{Kind: tenant.KindAgent, Organization: uuid.New(), Cluster: uuid.New(), Name: "kind"},
 	}
 	b.server = agentlink.New(agentlink.Options{
-		Log: slog.New(slog.DiscardHandler), Store: b.store, Identity: identity{b.viewer}, Bus: b.bus, Intake: b.intake, Documents: b.documents, Watches: b.watches,
+		Log: slog.New(slog.DiscardHandler), Store: b.store, Identity: identity{b.viewer}, Bus: b.bus, Intake: b.intake, Documents: b.documents, Watches: b.watches, Examinations: b.exams,
 		Gateway: "replica-1", Timing: timing, Clock: func() time.Time { return time.Unix(1_800_000_000, 0) }, // it stands: nobody waits for a limit
 	})
 	lis := bufconn.Listen(1 << 20)

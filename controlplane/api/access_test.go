@@ -137,6 +137,10 @@ func calls() map[string]call {
 			_, err := b.clusters.UndrainCluster(ctx, &apiv1.UndrainClusterRequest{Name: "kind"})
 			return err
 		}},
+		"ExamineCluster": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.ExamineCluster(ctx, &apiv1.ExamineClusterRequest{Name: "kind"})
+			return err
+		}},
 		"LimitCluster": {"admin", func(ctx context.Context, b *bench) error {
 			_, err := b.clusters.LimitCluster(ctx, &apiv1.LimitClusterRequest{Name: "kind", MaxRuns: 4})
 			return err

@@ -23,6 +23,7 @@ type Options struct {
 	Enroller  Enroller
 	Runner    Runner
 	Queues    Queues
+	Examiner  Examiner
 	Releases  Releases
 	Tests     Tests
 	Insight   Insight

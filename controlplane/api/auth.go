@@ -44,6 +44,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
 		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
 		apiv1connect.ClusterServiceDrainClusterProcedure, apiv1connect.ClusterServiceUndrainClusterProcedure, apiv1connect.ClusterServiceLimitClusterProcedure,
+		apiv1connect.ClusterServiceExamineClusterProcedure,
 		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure,
 		apiv1connect.AccessServiceGetAccessProcedure, apiv1connect.AccessServiceSetAccessProcedure,
 		apiv1connect.AccessServiceListIdentityProvidersProcedure, apiv1connect.AccessServiceSetIdentityProviderProcedure,

@@ -127,6 +127,19 @@ func (s *server) LimitCluster(ctx context.Context, r *apiv1.LimitClusterRequest)
 	return &apiv1.LimitClusterResponse{Cluster: clusterOf(c)}, nil
 }
 
+// ExamineCluster implements ClusterServiceHandler.
+func (s *server) ExamineCluster(ctx context.Context, r *apiv1.ExamineClusterRequest) (*apiv1.ExamineClusterResponse, error) {
+	c, found, err := s.Examiner.ExamineCluster(ctx, r.GetName())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was about
+	}
+	out := &apiv1.ExamineClusterResponse{Cluster: clusterOf(c), ExaminedAt: timeOf(found.At)}
+	for _, k := range found.Checks {
+		out.Checks = append(out.Checks, &apiv1.ClusterCheck{Check: k.Name, State: k.State, Found: k.Found, Do: k.Remedy})
+	}
+	return out, nil
+}
+
 // ListClusters implements ClusterServiceHandler.
 func (s *server) ListClusters(ctx context.Context, _ *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	list, err := s.Fleet.Clusters(ctx)

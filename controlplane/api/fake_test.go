@@ -289,6 +289,12 @@ func (w *world) UndrainCluster(ctx context.Context, name string) (cluster.Cluste
 	return cluster.Cluster{Name: name}, w.check(ctx)
 }
 
+func (w *world) ExamineCluster(ctx context.Context, name string) (cluster.Cluster, cluster.Examination, error) {
+	return cluster.Cluster{Name: name}, cluster.Examination{At: time.Unix(9, 0), Checks: []cluster.Check{
+		{Name: "clock", State: cluster.CheckDoubtful, Found: "it is late", Remedy: "Set it."},
+	}}, w.check(ctx)
+}
+
 func (w *world) LimitCluster(ctx context.Context, name string, runs int) (cluster.Cluster, error) {
 	return cluster.Cluster{Name: name, MaxRuns: runs}, w.check(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/controlplane/api"
@@ -254,6 +255,11 @@ func TestAPI_RevokeAndRotate(t *testing.T) {
 	}
 	if back, err := b.clusters.UndrainCluster(t.Context(), &apiv1.UndrainClusterRequest{Name: "kind"}); err != nil || back.GetCluster().GetDrainedAt() != nil {
 		t.Errorf("%v, %v", back, err)
+	}
+	examined, err := b.clusters.ExamineCluster(t.Context(), &apiv1.ExamineClusterRequest{Name: "kind"})
+	if want := (&apiv1.ClusterCheck{Check: "clock", State: "warning", Found: "it is late", Do: "Set it."}); err != nil || len(examined.GetChecks()) != 1 ||
+		!proto.Equal(examined.GetChecks()[0], want) || examined.GetExaminedAt().GetSeconds() != 9 {
+		t.Errorf("%v, %v", examined, err)
 	}
 	if limited, err := b.clusters.LimitCluster(t.Context(), &apiv1.LimitClusterRequest{Name: "kind", MaxRuns: 4}); err != nil || limited.GetCluster().GetMaxRuns() != 4 {
 		t.Errorf("%v, %v", limited, err)

@@ -109,6 +109,12 @@ type Queues interface {
 	LimitCluster(ctx context.Context, name string, runs int) (cluster.Cluster, error)
 }
 
+// Examiner has agents look at themselves, for the viewer of the context. Implemented by examine.
+type Examiner interface {
+	// ExamineCluster returns what the agent of a cluster finds now; fault.Conflict when it is not connected.
+	ExamineCluster(ctx context.Context, name string) (cluster.Cluster, cluster.Examination, error)
+}
+
 // Runner starts and stops executions for the viewer of the context. Implemented by dispatch.
 type Runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)

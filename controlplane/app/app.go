@@ -274,7 +274,7 @@ func (p *parts) serveAgent(ctx context.Context) error {
 		timing.Spread = p.Config.Drain * 2 / 3
 	}
 	p.link = agentlink.New(agentlink.Options{ //nolint:contextcheck // each call has a context of its own
-		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Documents: p.mirror, Watches: p.triggers, Metrics: p.metrics, Traces: p.traces,
+		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Documents: p.mirror, Watches: p.triggers, Examinations: p.store, Metrics: p.metrics, Traces: p.traces,
 		Gateway: gateway(), TLS: p.port.tls, Timing: timing,
 	})
 	lis, err := listen(ctx, p.Config.AgentListen, "agent-listen")

@@ -105,7 +105,7 @@ func build(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(programs)
+	defer func() { _ = os.RemoveAll(programs) }() // of the machine's own folder for such
 	for _, i := range o.images {
 		if err := buildImage(ctx, o, from, i, programs); err != nil {
 			return fmt.Errorf("%s: %w", i.name, err)

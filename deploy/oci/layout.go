@@ -87,7 +87,7 @@ func (l *layout) addPlatform(from source, i image, arch, programs string) (v1.De
 	}
 	files := map[string]member{}
 	for _, p := range i.programs {
-		raw, err := os.ReadFile(filepath.Join(programs, p))
+		raw, err := os.ReadFile(filepath.Join(programs, p)) //nolint:gosec // a program that was just built
 		if err != nil {
 			return v1.Descriptor{}, err
 		}

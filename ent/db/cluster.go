@@ -82,6 +82,16 @@ type Cluster struct {
 	DrainedReason string `json:"drained_reason,omitempty"`
 	// DrainedBy holds the value of the "drained_by" field.
 	DrainedBy string `json:"drained_by,omitempty"`
+	// ExamineID holds the value of the "examine_id" field.
+	ExamineID *uuid.UUID `json:"examine_id,omitempty"`
+	// ExamineAskedAt holds the value of the "examine_asked_at" field.
+	ExamineAskedAt *time.Time `json:"examine_asked_at,omitempty"`
+	// ExaminedID holds the value of the "examined_id" field.
+	ExaminedID *uuid.UUID `json:"examined_id,omitempty"`
+	// ExaminedAt holds the value of the "examined_at" field.
+	ExaminedAt *time.Time `json:"examined_at,omitempty"`
+	// Examined holds the value of the "examined" field.
+	Examined []byte `json:"examined,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ClusterQuery when eager-loading is set.
 	Edges        ClusterEdges `json:"edges"`
@@ -113,9 +123,9 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case cluster.FieldCatalogTeamID:
+		case cluster.FieldCatalogTeamID, cluster.FieldExamineID, cluster.FieldExaminedID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case cluster.FieldPublicKey, cluster.FieldNextKey, cluster.FieldNamespaces, cluster.FieldRules:
+		case cluster.FieldPublicKey, cluster.FieldNextKey, cluster.FieldNamespaces, cluster.FieldRules, cluster.FieldExamined:
 			values[i] = new([]byte)
 		case cluster.FieldRotationAsked, cluster.FieldRevoked, cluster.FieldConnected:
 			values[i] = new(sql.NullBool)
@@ -123,7 +133,7 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery, cluster.FieldCatalogKinds, cluster.FieldDrainedReason, cluster.FieldDrainedBy:
 			values[i] = new(sql.NullString)
-		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt, cluster.FieldDrainedAt:
+		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt, cluster.FieldDrainedAt, cluster.FieldExamineAskedAt, cluster.FieldExaminedAt:
 			values[i] = new(sql.NullTime)
 		case cluster.FieldID, cluster.FieldOrganizationID:
 			values[i] = new(uuid.UUID)
@@ -346,6 +356,40 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DrainedBy = value.String
 			}
+		case cluster.FieldExamineID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field examine_id", values[i])
+			} else if value.Valid {
+				_m.ExamineID = new(uuid.UUID)
+				*_m.ExamineID = *value.S.(*uuid.UUID)
+			}
+		case cluster.FieldExamineAskedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field examine_asked_at", values[i])
+			} else if value.Valid {
+				_m.ExamineAskedAt = new(time.Time)
+				*_m.ExamineAskedAt = value.Time
+			}
+		case cluster.FieldExaminedID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field examined_id", values[i])
+			} else if value.Valid {
+				_m.ExaminedID = new(uuid.UUID)
+				*_m.ExaminedID = *value.S.(*uuid.UUID)
+			}
+		case cluster.FieldExaminedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field examined_at", values[i])
+			} else if value.Valid {
+				_m.ExaminedAt = new(time.Time)
+				*_m.ExaminedAt = value.Time
+			}
+		case cluster.FieldExamined:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field examined", values[i])
+			} else if value != nil {
+				_m.Examined = *value
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -495,6 +539,29 @@ func (_m *Cluster) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("drained_by=")
 	builder.WriteString(_m.DrainedBy)
+	builder.WriteString(", ")
+	if v := _m.ExamineID; v != nil {
+		builder.WriteString("examine_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ExamineAskedAt; v != nil {
+		builder.WriteString("examine_asked_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ExaminedID; v != nil {
+		builder.WriteString("examined_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ExaminedAt; v != nil {
+		builder.WriteString("examined_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("examined=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Examined))
 	builder.WriteByte(')')
 	return builder.String()
 }

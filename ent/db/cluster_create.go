@@ -411,6 +411,68 @@ func (_c *ClusterCreate) SetNillableDrainedBy(v *string) *ClusterCreate {
 	return _c
 }
 
+// SetExamineID sets the "examine_id" field.
+func (_c *ClusterCreate) SetExamineID(v uuid.UUID) *ClusterCreate {
+	_c.mutation.SetExamineID(v)
+	return _c
+}
+
+// SetNillableExamineID sets the "examine_id" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableExamineID(v *uuid.UUID) *ClusterCreate {
+	if v != nil {
+		_c.SetExamineID(*v)
+	}
+	return _c
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (_c *ClusterCreate) SetExamineAskedAt(v time.Time) *ClusterCreate {
+	_c.mutation.SetExamineAskedAt(v)
+	return _c
+}
+
+// SetNillableExamineAskedAt sets the "examine_asked_at" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableExamineAskedAt(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetExamineAskedAt(*v)
+	}
+	return _c
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (_c *ClusterCreate) SetExaminedID(v uuid.UUID) *ClusterCreate {
+	_c.mutation.SetExaminedID(v)
+	return _c
+}
+
+// SetNillableExaminedID sets the "examined_id" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableExaminedID(v *uuid.UUID) *ClusterCreate {
+	if v != nil {
+		_c.SetExaminedID(*v)
+	}
+	return _c
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (_c *ClusterCreate) SetExaminedAt(v time.Time) *ClusterCreate {
+	_c.mutation.SetExaminedAt(v)
+	return _c
+}
+
+// SetNillableExaminedAt sets the "examined_at" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableExaminedAt(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetExaminedAt(*v)
+	}
+	return _c
+}
+
+// SetExamined sets the "examined" field.
+func (_c *ClusterCreate) SetExamined(v []byte) *ClusterCreate {
+	_c.mutation.SetExamined(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClusterCreate) SetID(v uuid.UUID) *ClusterCreate {
 	_c.mutation.SetID(v)
@@ -773,6 +835,26 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DrainedBy(); ok {
 		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
 		_node.DrainedBy = value
+	}
+	if value, ok := _c.mutation.ExamineID(); ok {
+		_spec.SetField(cluster.FieldExamineID, field.TypeUUID, value)
+		_node.ExamineID = &value
+	}
+	if value, ok := _c.mutation.ExamineAskedAt(); ok {
+		_spec.SetField(cluster.FieldExamineAskedAt, field.TypeTime, value)
+		_node.ExamineAskedAt = &value
+	}
+	if value, ok := _c.mutation.ExaminedID(); ok {
+		_spec.SetField(cluster.FieldExaminedID, field.TypeUUID, value)
+		_node.ExaminedID = &value
+	}
+	if value, ok := _c.mutation.ExaminedAt(); ok {
+		_spec.SetField(cluster.FieldExaminedAt, field.TypeTime, value)
+		_node.ExaminedAt = &value
+	}
+	if value, ok := _c.mutation.Examined(); ok {
+		_spec.SetField(cluster.FieldExamined, field.TypeBytes, value)
+		_node.Examined = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -1278,6 +1360,96 @@ func (u *ClusterUpsert) SetDrainedBy(v string) *ClusterUpsert {
 // UpdateDrainedBy sets the "drained_by" field to the value that was provided on create.
 func (u *ClusterUpsert) UpdateDrainedBy() *ClusterUpsert {
 	u.SetExcluded(cluster.FieldDrainedBy)
+	return u
+}
+
+// SetExamineID sets the "examine_id" field.
+func (u *ClusterUpsert) SetExamineID(v uuid.UUID) *ClusterUpsert {
+	u.Set(cluster.FieldExamineID, v)
+	return u
+}
+
+// UpdateExamineID sets the "examine_id" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateExamineID() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldExamineID)
+	return u
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (u *ClusterUpsert) ClearExamineID() *ClusterUpsert {
+	u.SetNull(cluster.FieldExamineID)
+	return u
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (u *ClusterUpsert) SetExamineAskedAt(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldExamineAskedAt, v)
+	return u
+}
+
+// UpdateExamineAskedAt sets the "examine_asked_at" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateExamineAskedAt() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldExamineAskedAt)
+	return u
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (u *ClusterUpsert) ClearExamineAskedAt() *ClusterUpsert {
+	u.SetNull(cluster.FieldExamineAskedAt)
+	return u
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (u *ClusterUpsert) SetExaminedID(v uuid.UUID) *ClusterUpsert {
+	u.Set(cluster.FieldExaminedID, v)
+	return u
+}
+
+// UpdateExaminedID sets the "examined_id" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateExaminedID() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldExaminedID)
+	return u
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (u *ClusterUpsert) ClearExaminedID() *ClusterUpsert {
+	u.SetNull(cluster.FieldExaminedID)
+	return u
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (u *ClusterUpsert) SetExaminedAt(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldExaminedAt, v)
+	return u
+}
+
+// UpdateExaminedAt sets the "examined_at" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateExaminedAt() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldExaminedAt)
+	return u
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (u *ClusterUpsert) ClearExaminedAt() *ClusterUpsert {
+	u.SetNull(cluster.FieldExaminedAt)
+	return u
+}
+
+// SetExamined sets the "examined" field.
+func (u *ClusterUpsert) SetExamined(v []byte) *ClusterUpsert {
+	u.Set(cluster.FieldExamined, v)
+	return u
+}
+
+// UpdateExamined sets the "examined" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateExamined() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldExamined)
+	return u
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (u *ClusterUpsert) ClearExamined() *ClusterUpsert {
+	u.SetNull(cluster.FieldExamined)
 	return u
 }
 
@@ -1843,6 +2015,111 @@ func (u *ClusterUpsertOne) SetDrainedBy(v string) *ClusterUpsertOne {
 func (u *ClusterUpsertOne) UpdateDrainedBy() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateDrainedBy()
+	})
+}
+
+// SetExamineID sets the "examine_id" field.
+func (u *ClusterUpsertOne) SetExamineID(v uuid.UUID) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamineID(v)
+	})
+}
+
+// UpdateExamineID sets the "examine_id" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateExamineID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamineID()
+	})
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (u *ClusterUpsertOne) ClearExamineID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamineID()
+	})
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (u *ClusterUpsertOne) SetExamineAskedAt(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamineAskedAt(v)
+	})
+}
+
+// UpdateExamineAskedAt sets the "examine_asked_at" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateExamineAskedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamineAskedAt()
+	})
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (u *ClusterUpsertOne) ClearExamineAskedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamineAskedAt()
+	})
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (u *ClusterUpsertOne) SetExaminedID(v uuid.UUID) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExaminedID(v)
+	})
+}
+
+// UpdateExaminedID sets the "examined_id" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateExaminedID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExaminedID()
+	})
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (u *ClusterUpsertOne) ClearExaminedID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExaminedID()
+	})
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (u *ClusterUpsertOne) SetExaminedAt(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExaminedAt(v)
+	})
+}
+
+// UpdateExaminedAt sets the "examined_at" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateExaminedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExaminedAt()
+	})
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (u *ClusterUpsertOne) ClearExaminedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExaminedAt()
+	})
+}
+
+// SetExamined sets the "examined" field.
+func (u *ClusterUpsertOne) SetExamined(v []byte) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamined(v)
+	})
+}
+
+// UpdateExamined sets the "examined" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateExamined() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamined()
+	})
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (u *ClusterUpsertOne) ClearExamined() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamined()
 	})
 }
 
@@ -2575,6 +2852,111 @@ func (u *ClusterUpsertBulk) SetDrainedBy(v string) *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) UpdateDrainedBy() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateDrainedBy()
+	})
+}
+
+// SetExamineID sets the "examine_id" field.
+func (u *ClusterUpsertBulk) SetExamineID(v uuid.UUID) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamineID(v)
+	})
+}
+
+// UpdateExamineID sets the "examine_id" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateExamineID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamineID()
+	})
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (u *ClusterUpsertBulk) ClearExamineID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamineID()
+	})
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (u *ClusterUpsertBulk) SetExamineAskedAt(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamineAskedAt(v)
+	})
+}
+
+// UpdateExamineAskedAt sets the "examine_asked_at" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateExamineAskedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamineAskedAt()
+	})
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (u *ClusterUpsertBulk) ClearExamineAskedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamineAskedAt()
+	})
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (u *ClusterUpsertBulk) SetExaminedID(v uuid.UUID) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExaminedID(v)
+	})
+}
+
+// UpdateExaminedID sets the "examined_id" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateExaminedID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExaminedID()
+	})
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (u *ClusterUpsertBulk) ClearExaminedID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExaminedID()
+	})
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (u *ClusterUpsertBulk) SetExaminedAt(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExaminedAt(v)
+	})
+}
+
+// UpdateExaminedAt sets the "examined_at" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateExaminedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExaminedAt()
+	})
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (u *ClusterUpsertBulk) ClearExaminedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExaminedAt()
+	})
+}
+
+// SetExamined sets the "examined" field.
+func (u *ClusterUpsertBulk) SetExamined(v []byte) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetExamined(v)
+	})
+}
+
+// UpdateExamined sets the "examined" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateExamined() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateExamined()
+	})
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (u *ClusterUpsertBulk) ClearExamined() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearExamined()
 	})
 }
 

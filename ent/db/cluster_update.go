@@ -502,6 +502,98 @@ func (_u *ClusterUpdate) SetNillableDrainedBy(v *string) *ClusterUpdate {
 	return _u
 }
 
+// SetExamineID sets the "examine_id" field.
+func (_u *ClusterUpdate) SetExamineID(v uuid.UUID) *ClusterUpdate {
+	_u.mutation.SetExamineID(v)
+	return _u
+}
+
+// SetNillableExamineID sets the "examine_id" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableExamineID(v *uuid.UUID) *ClusterUpdate {
+	if v != nil {
+		_u.SetExamineID(*v)
+	}
+	return _u
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (_u *ClusterUpdate) ClearExamineID() *ClusterUpdate {
+	_u.mutation.ClearExamineID()
+	return _u
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (_u *ClusterUpdate) SetExamineAskedAt(v time.Time) *ClusterUpdate {
+	_u.mutation.SetExamineAskedAt(v)
+	return _u
+}
+
+// SetNillableExamineAskedAt sets the "examine_asked_at" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableExamineAskedAt(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetExamineAskedAt(*v)
+	}
+	return _u
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (_u *ClusterUpdate) ClearExamineAskedAt() *ClusterUpdate {
+	_u.mutation.ClearExamineAskedAt()
+	return _u
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (_u *ClusterUpdate) SetExaminedID(v uuid.UUID) *ClusterUpdate {
+	_u.mutation.SetExaminedID(v)
+	return _u
+}
+
+// SetNillableExaminedID sets the "examined_id" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableExaminedID(v *uuid.UUID) *ClusterUpdate {
+	if v != nil {
+		_u.SetExaminedID(*v)
+	}
+	return _u
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (_u *ClusterUpdate) ClearExaminedID() *ClusterUpdate {
+	_u.mutation.ClearExaminedID()
+	return _u
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (_u *ClusterUpdate) SetExaminedAt(v time.Time) *ClusterUpdate {
+	_u.mutation.SetExaminedAt(v)
+	return _u
+}
+
+// SetNillableExaminedAt sets the "examined_at" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableExaminedAt(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetExaminedAt(*v)
+	}
+	return _u
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (_u *ClusterUpdate) ClearExaminedAt() *ClusterUpdate {
+	_u.mutation.ClearExaminedAt()
+	return _u
+}
+
+// SetExamined sets the "examined" field.
+func (_u *ClusterUpdate) SetExamined(v []byte) *ClusterUpdate {
+	_u.mutation.SetExamined(v)
+	return _u
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (_u *ClusterUpdate) ClearExamined() *ClusterUpdate {
+	_u.mutation.ClearExamined()
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdate) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -721,6 +813,36 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.DrainedBy(); ok {
 		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ExamineID(); ok {
+		_spec.SetField(cluster.FieldExamineID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExamineIDCleared() {
+		_spec.ClearField(cluster.FieldExamineID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ExamineAskedAt(); ok {
+		_spec.SetField(cluster.FieldExamineAskedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExamineAskedAtCleared() {
+		_spec.ClearField(cluster.FieldExamineAskedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExaminedID(); ok {
+		_spec.SetField(cluster.FieldExaminedID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExaminedIDCleared() {
+		_spec.ClearField(cluster.FieldExaminedID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ExaminedAt(); ok {
+		_spec.SetField(cluster.FieldExaminedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExaminedAtCleared() {
+		_spec.ClearField(cluster.FieldExaminedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Examined(); ok {
+		_spec.SetField(cluster.FieldExamined, field.TypeBytes, value)
+	}
+	if _u.mutation.ExaminedCleared() {
+		_spec.ClearField(cluster.FieldExamined, field.TypeBytes)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -1215,6 +1337,98 @@ func (_u *ClusterUpdateOne) SetNillableDrainedBy(v *string) *ClusterUpdateOne {
 	return _u
 }
 
+// SetExamineID sets the "examine_id" field.
+func (_u *ClusterUpdateOne) SetExamineID(v uuid.UUID) *ClusterUpdateOne {
+	_u.mutation.SetExamineID(v)
+	return _u
+}
+
+// SetNillableExamineID sets the "examine_id" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableExamineID(v *uuid.UUID) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetExamineID(*v)
+	}
+	return _u
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (_u *ClusterUpdateOne) ClearExamineID() *ClusterUpdateOne {
+	_u.mutation.ClearExamineID()
+	return _u
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (_u *ClusterUpdateOne) SetExamineAskedAt(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetExamineAskedAt(v)
+	return _u
+}
+
+// SetNillableExamineAskedAt sets the "examine_asked_at" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableExamineAskedAt(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetExamineAskedAt(*v)
+	}
+	return _u
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (_u *ClusterUpdateOne) ClearExamineAskedAt() *ClusterUpdateOne {
+	_u.mutation.ClearExamineAskedAt()
+	return _u
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (_u *ClusterUpdateOne) SetExaminedID(v uuid.UUID) *ClusterUpdateOne {
+	_u.mutation.SetExaminedID(v)
+	return _u
+}
+
+// SetNillableExaminedID sets the "examined_id" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableExaminedID(v *uuid.UUID) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetExaminedID(*v)
+	}
+	return _u
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (_u *ClusterUpdateOne) ClearExaminedID() *ClusterUpdateOne {
+	_u.mutation.ClearExaminedID()
+	return _u
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (_u *ClusterUpdateOne) SetExaminedAt(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetExaminedAt(v)
+	return _u
+}
+
+// SetNillableExaminedAt sets the "examined_at" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableExaminedAt(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetExaminedAt(*v)
+	}
+	return _u
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (_u *ClusterUpdateOne) ClearExaminedAt() *ClusterUpdateOne {
+	_u.mutation.ClearExaminedAt()
+	return _u
+}
+
+// SetExamined sets the "examined" field.
+func (_u *ClusterUpdateOne) SetExamined(v []byte) *ClusterUpdateOne {
+	_u.mutation.SetExamined(v)
+	return _u
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (_u *ClusterUpdateOne) ClearExamined() *ClusterUpdateOne {
+	_u.mutation.ClearExamined()
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdateOne) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -1464,6 +1678,36 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	}
 	if value, ok := _u.mutation.DrainedBy(); ok {
 		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ExamineID(); ok {
+		_spec.SetField(cluster.FieldExamineID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExamineIDCleared() {
+		_spec.ClearField(cluster.FieldExamineID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ExamineAskedAt(); ok {
+		_spec.SetField(cluster.FieldExamineAskedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExamineAskedAtCleared() {
+		_spec.ClearField(cluster.FieldExamineAskedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExaminedID(); ok {
+		_spec.SetField(cluster.FieldExaminedID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExaminedIDCleared() {
+		_spec.ClearField(cluster.FieldExaminedID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ExaminedAt(); ok {
+		_spec.SetField(cluster.FieldExaminedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExaminedAtCleared() {
+		_spec.ClearField(cluster.FieldExaminedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Examined(); ok {
+		_spec.SetField(cluster.FieldExamined, field.TypeBytes, value)
+	}
+	if _u.mutation.ExaminedCleared() {
+		_spec.ClearField(cluster.FieldExamined, field.TypeBytes)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Cluster{config: _u.config}

@@ -336,6 +336,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldDrainedAt:         {Type: field.TypeTime, Column: cluster.FieldDrainedAt},
 			cluster.FieldDrainedReason:     {Type: field.TypeString, Column: cluster.FieldDrainedReason},
 			cluster.FieldDrainedBy:         {Type: field.TypeString, Column: cluster.FieldDrainedBy},
+			cluster.FieldExamineID:         {Type: field.TypeUUID, Column: cluster.FieldExamineID},
+			cluster.FieldExamineAskedAt:    {Type: field.TypeTime, Column: cluster.FieldExamineAskedAt},
+			cluster.FieldExaminedID:        {Type: field.TypeUUID, Column: cluster.FieldExaminedID},
+			cluster.FieldExaminedAt:        {Type: field.TypeTime, Column: cluster.FieldExaminedAt},
+			cluster.FieldExamined:          {Type: field.TypeBytes, Column: cluster.FieldExamined},
 		},
 	}
 	graph.Nodes[9] = &sqlgraph.Node{
@@ -4183,6 +4188,31 @@ func (f *ClusterFilter) WhereDrainedReason(p entql.StringP) {
 // WhereDrainedBy applies the entql string predicate on the drained_by field.
 func (f *ClusterFilter) WhereDrainedBy(p entql.StringP) {
 	f.Where(p.Field(cluster.FieldDrainedBy))
+}
+
+// WhereExamineID applies the entql [16]byte predicate on the examine_id field.
+func (f *ClusterFilter) WhereExamineID(p entql.ValueP) {
+	f.Where(p.Field(cluster.FieldExamineID))
+}
+
+// WhereExamineAskedAt applies the entql time.Time predicate on the examine_asked_at field.
+func (f *ClusterFilter) WhereExamineAskedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldExamineAskedAt))
+}
+
+// WhereExaminedID applies the entql [16]byte predicate on the examined_id field.
+func (f *ClusterFilter) WhereExaminedID(p entql.ValueP) {
+	f.Where(p.Field(cluster.FieldExaminedID))
+}
+
+// WhereExaminedAt applies the entql time.Time predicate on the examined_at field.
+func (f *ClusterFilter) WhereExaminedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldExaminedAt))
+}
+
+// WhereExamined applies the entql []byte predicate on the examined field.
+func (f *ClusterFilter) WhereExamined(p entql.BytesP) {
+	f.Where(p.Field(cluster.FieldExamined))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.

@@ -10635,6 +10635,11 @@ type ClusterMutation struct {
 	drained_at          *time.Time
 	drained_reason      *string
 	drained_by          *string
+	examine_id          *uuid.UUID
+	examine_asked_at    *time.Time
+	examined_id         *uuid.UUID
+	examined_at         *time.Time
+	examined            *[]byte
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -12111,6 +12116,251 @@ func (m *ClusterMutation) ResetDrainedBy() {
 	m.drained_by = nil
 }
 
+// SetExamineID sets the "examine_id" field.
+func (m *ClusterMutation) SetExamineID(u uuid.UUID) {
+	m.examine_id = &u
+}
+
+// ExamineID returns the value of the "examine_id" field in the mutation.
+func (m *ClusterMutation) ExamineID() (r uuid.UUID, exists bool) {
+	v := m.examine_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExamineID returns the old "examine_id" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldExamineID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExamineID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExamineID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExamineID: %w", err)
+	}
+	return oldValue.ExamineID, nil
+}
+
+// ClearExamineID clears the value of the "examine_id" field.
+func (m *ClusterMutation) ClearExamineID() {
+	m.examine_id = nil
+	m.clearedFields[cluster.FieldExamineID] = struct{}{}
+}
+
+// ExamineIDCleared returns if the "examine_id" field was cleared in this mutation.
+func (m *ClusterMutation) ExamineIDCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldExamineID]
+	return ok
+}
+
+// ResetExamineID resets all changes to the "examine_id" field.
+func (m *ClusterMutation) ResetExamineID() {
+	m.examine_id = nil
+	delete(m.clearedFields, cluster.FieldExamineID)
+}
+
+// SetExamineAskedAt sets the "examine_asked_at" field.
+func (m *ClusterMutation) SetExamineAskedAt(t time.Time) {
+	m.examine_asked_at = &t
+}
+
+// ExamineAskedAt returns the value of the "examine_asked_at" field in the mutation.
+func (m *ClusterMutation) ExamineAskedAt() (r time.Time, exists bool) {
+	v := m.examine_asked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExamineAskedAt returns the old "examine_asked_at" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldExamineAskedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExamineAskedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExamineAskedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExamineAskedAt: %w", err)
+	}
+	return oldValue.ExamineAskedAt, nil
+}
+
+// ClearExamineAskedAt clears the value of the "examine_asked_at" field.
+func (m *ClusterMutation) ClearExamineAskedAt() {
+	m.examine_asked_at = nil
+	m.clearedFields[cluster.FieldExamineAskedAt] = struct{}{}
+}
+
+// ExamineAskedAtCleared returns if the "examine_asked_at" field was cleared in this mutation.
+func (m *ClusterMutation) ExamineAskedAtCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldExamineAskedAt]
+	return ok
+}
+
+// ResetExamineAskedAt resets all changes to the "examine_asked_at" field.
+func (m *ClusterMutation) ResetExamineAskedAt() {
+	m.examine_asked_at = nil
+	delete(m.clearedFields, cluster.FieldExamineAskedAt)
+}
+
+// SetExaminedID sets the "examined_id" field.
+func (m *ClusterMutation) SetExaminedID(u uuid.UUID) {
+	m.examined_id = &u
+}
+
+// ExaminedID returns the value of the "examined_id" field in the mutation.
+func (m *ClusterMutation) ExaminedID() (r uuid.UUID, exists bool) {
+	v := m.examined_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExaminedID returns the old "examined_id" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldExaminedID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExaminedID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExaminedID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExaminedID: %w", err)
+	}
+	return oldValue.ExaminedID, nil
+}
+
+// ClearExaminedID clears the value of the "examined_id" field.
+func (m *ClusterMutation) ClearExaminedID() {
+	m.examined_id = nil
+	m.clearedFields[cluster.FieldExaminedID] = struct{}{}
+}
+
+// ExaminedIDCleared returns if the "examined_id" field was cleared in this mutation.
+func (m *ClusterMutation) ExaminedIDCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldExaminedID]
+	return ok
+}
+
+// ResetExaminedID resets all changes to the "examined_id" field.
+func (m *ClusterMutation) ResetExaminedID() {
+	m.examined_id = nil
+	delete(m.clearedFields, cluster.FieldExaminedID)
+}
+
+// SetExaminedAt sets the "examined_at" field.
+func (m *ClusterMutation) SetExaminedAt(t time.Time) {
+	m.examined_at = &t
+}
+
+// ExaminedAt returns the value of the "examined_at" field in the mutation.
+func (m *ClusterMutation) ExaminedAt() (r time.Time, exists bool) {
+	v := m.examined_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExaminedAt returns the old "examined_at" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldExaminedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExaminedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExaminedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExaminedAt: %w", err)
+	}
+	return oldValue.ExaminedAt, nil
+}
+
+// ClearExaminedAt clears the value of the "examined_at" field.
+func (m *ClusterMutation) ClearExaminedAt() {
+	m.examined_at = nil
+	m.clearedFields[cluster.FieldExaminedAt] = struct{}{}
+}
+
+// ExaminedAtCleared returns if the "examined_at" field was cleared in this mutation.
+func (m *ClusterMutation) ExaminedAtCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldExaminedAt]
+	return ok
+}
+
+// ResetExaminedAt resets all changes to the "examined_at" field.
+func (m *ClusterMutation) ResetExaminedAt() {
+	m.examined_at = nil
+	delete(m.clearedFields, cluster.FieldExaminedAt)
+}
+
+// SetExamined sets the "examined" field.
+func (m *ClusterMutation) SetExamined(b []byte) {
+	m.examined = &b
+}
+
+// Examined returns the value of the "examined" field in the mutation.
+func (m *ClusterMutation) Examined() (r []byte, exists bool) {
+	v := m.examined
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExamined returns the old "examined" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldExamined(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExamined is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExamined requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExamined: %w", err)
+	}
+	return oldValue.Examined, nil
+}
+
+// ClearExamined clears the value of the "examined" field.
+func (m *ClusterMutation) ClearExamined() {
+	m.examined = nil
+	m.clearedFields[cluster.FieldExamined] = struct{}{}
+}
+
+// ExaminedCleared returns if the "examined" field was cleared in this mutation.
+func (m *ClusterMutation) ExaminedCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldExamined]
+	return ok
+}
+
+// ResetExamined resets all changes to the "examined" field.
+func (m *ClusterMutation) ResetExamined() {
+	m.examined = nil
+	delete(m.clearedFields, cluster.FieldExamined)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *ClusterMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -12172,7 +12422,7 @@ func (m *ClusterMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClusterMutation) Fields() []string {
-	fields := make([]string, 0, 31)
+	fields := make([]string, 0, 36)
 	if m.created_at != nil {
 		fields = append(fields, cluster.FieldCreatedAt)
 	}
@@ -12266,6 +12516,21 @@ func (m *ClusterMutation) Fields() []string {
 	if m.drained_by != nil {
 		fields = append(fields, cluster.FieldDrainedBy)
 	}
+	if m.examine_id != nil {
+		fields = append(fields, cluster.FieldExamineID)
+	}
+	if m.examine_asked_at != nil {
+		fields = append(fields, cluster.FieldExamineAskedAt)
+	}
+	if m.examined_id != nil {
+		fields = append(fields, cluster.FieldExaminedID)
+	}
+	if m.examined_at != nil {
+		fields = append(fields, cluster.FieldExaminedAt)
+	}
+	if m.examined != nil {
+		fields = append(fields, cluster.FieldExamined)
+	}
 	return fields
 }
 
@@ -12336,6 +12601,16 @@ func (m *ClusterMutation) Field(name string) (ent.Value, bool) {
 		return m.DrainedReason()
 	case cluster.FieldDrainedBy:
 		return m.DrainedBy()
+	case cluster.FieldExamineID:
+		return m.ExamineID()
+	case cluster.FieldExamineAskedAt:
+		return m.ExamineAskedAt()
+	case cluster.FieldExaminedID:
+		return m.ExaminedID()
+	case cluster.FieldExaminedAt:
+		return m.ExaminedAt()
+	case cluster.FieldExamined:
+		return m.Examined()
 	}
 	return nil, false
 }
@@ -12407,6 +12682,16 @@ func (m *ClusterMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldDrainedReason(ctx)
 	case cluster.FieldDrainedBy:
 		return m.OldDrainedBy(ctx)
+	case cluster.FieldExamineID:
+		return m.OldExamineID(ctx)
+	case cluster.FieldExamineAskedAt:
+		return m.OldExamineAskedAt(ctx)
+	case cluster.FieldExaminedID:
+		return m.OldExaminedID(ctx)
+	case cluster.FieldExaminedAt:
+		return m.OldExaminedAt(ctx)
+	case cluster.FieldExamined:
+		return m.OldExamined(ctx)
 	}
 	return nil, fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -12633,6 +12918,41 @@ func (m *ClusterMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDrainedBy(v)
 		return nil
+	case cluster.FieldExamineID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExamineID(v)
+		return nil
+	case cluster.FieldExamineAskedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExamineAskedAt(v)
+		return nil
+	case cluster.FieldExaminedID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExaminedID(v)
+		return nil
+	case cluster.FieldExaminedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExaminedAt(v)
+		return nil
+	case cluster.FieldExamined:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExamined(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -12738,6 +13058,21 @@ func (m *ClusterMutation) ClearedFields() []string {
 	if m.FieldCleared(cluster.FieldDrainedAt) {
 		fields = append(fields, cluster.FieldDrainedAt)
 	}
+	if m.FieldCleared(cluster.FieldExamineID) {
+		fields = append(fields, cluster.FieldExamineID)
+	}
+	if m.FieldCleared(cluster.FieldExamineAskedAt) {
+		fields = append(fields, cluster.FieldExamineAskedAt)
+	}
+	if m.FieldCleared(cluster.FieldExaminedID) {
+		fields = append(fields, cluster.FieldExaminedID)
+	}
+	if m.FieldCleared(cluster.FieldExaminedAt) {
+		fields = append(fields, cluster.FieldExaminedAt)
+	}
+	if m.FieldCleared(cluster.FieldExamined) {
+		fields = append(fields, cluster.FieldExamined)
+	}
 	return fields
 }
 
@@ -12787,6 +13122,21 @@ func (m *ClusterMutation) ClearField(name string) error {
 		return nil
 	case cluster.FieldDrainedAt:
 		m.ClearDrainedAt()
+		return nil
+	case cluster.FieldExamineID:
+		m.ClearExamineID()
+		return nil
+	case cluster.FieldExamineAskedAt:
+		m.ClearExamineAskedAt()
+		return nil
+	case cluster.FieldExaminedID:
+		m.ClearExaminedID()
+		return nil
+	case cluster.FieldExaminedAt:
+		m.ClearExaminedAt()
+		return nil
+	case cluster.FieldExamined:
+		m.ClearExamined()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster nullable field %s", name)
@@ -12888,6 +13238,21 @@ func (m *ClusterMutation) ResetField(name string) error {
 		return nil
 	case cluster.FieldDrainedBy:
 		m.ResetDrainedBy()
+		return nil
+	case cluster.FieldExamineID:
+		m.ResetExamineID()
+		return nil
+	case cluster.FieldExamineAskedAt:
+		m.ResetExamineAskedAt()
+		return nil
+	case cluster.FieldExaminedID:
+		m.ResetExaminedID()
+		return nil
+	case cluster.FieldExaminedAt:
+		m.ResetExaminedAt()
+		return nil
+	case cluster.FieldExamined:
+		m.ResetExamined()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)

@@ -45,6 +45,11 @@ func (Cluster) Fields() []ent.Field {
 		field.Time("drained_at").Optional().Nillable(),                   // since when nothing begins there
 		field.Text("drained_reason").Default(""),
 		field.String("drained_by").Default(""),
+		field.UUID("examine_id", uuid.UUID{}).Optional().Nillable(),  // names what its agent was asked for last: to look at itself
+		field.Time("examine_asked_at").Optional().Nillable(),         // when that was
+		field.UUID("examined_id", uuid.UUID{}).Optional().Nillable(), // what of that its agent has answered last
+		field.Time("examined_at").Optional().Nillable(),              // when it did
+		field.Bytes("examined").Optional(),                           // the answer, as JSON
 	}
 }
 

@@ -235,7 +235,22 @@ func TestJenkins(t *testing.T) {
 		}
 		has(t, filepath.Join(dir, "seatrial.xml"), "<testsuites")
 	}
+	// Names of builds grow with folders and branches.
+	var ids []string
+	for range 2 {
+		_, out := shell(t, t.TempDir(), script, map[string]string{
+			"PATH": bin + ":/usr/bin:/bin", "SEATRIAL_SERVER": p.url, "SEATRIAL_TOKEN": p.token, "WORKFLOW": "checkout", "RELEASE": "", "LIMIT": "1m",
+			"BUILD_TAG": "jenkins-" + strings.Repeat("folder-", 40) + "1", "GIT_COMMIT": p.commit,
+		})
+		ids = append(ids, executionID.FindString(out))
+	}
+	if ids[0] == "" || ids[0] != ids[1] {
+		t.Errorf("a build of a long name that is run again starts another execution: %q", ids)
+	}
 }
+
+// executionID is that of an execution, as a command prints it.
+var executionID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // TestContainers runs what the containers of Argo CD, Kargo and Tekton run, with arguments as those systems write them in.
 func TestContainers(t *testing.T) {

@@ -32,12 +32,23 @@ import (
 	"github.com/seatrial/seatrial/ui/cli/cmd"
 )
 
-// asCommand has the test binary be the command seatrial.
-const asCommand = "SEATRIAL_TEST_IS_COMMAND"
+// asCommand has the test binary be the command seatrial, asOperator those of the operator of a control plane.
+const (
+	asCommand  = "SEATRIAL_TEST_IS_COMMAND"
+	asOperator = "SEATRIAL_TEST_IS_OPERATOR"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		os.Exit(cmd.Main(context.Background(), os.Args[1:], cmd.Options{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, PipedOut: true}))
+	}
+	if os.Getenv(asOperator) != "" {
+		err := app.Operate(context.Background(), app.Operation{Args: os.Args[1:], Env: os.LookupEnv, Version: "v1", Out: os.Stdout, Err: os.Stderr})
+		if err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -45,6 +56,7 @@ func TestMain(m *testing.M) {
 // plane is a control plane as it ships, and an agent without a cluster: `checkout` passes there, and `broken` fails.
 type plane struct {
 	url, token string
+	dir        string // of its data
 	http       *http.Client
 	commit     string // of the release shop 1.42.0
 }
@@ -61,7 +73,8 @@ var shownToken = regexp.MustCompile(`API token +(st_\S+)`)
 
 func newPlane(t *testing.T) *plane {
 	t.Helper()
-	c, err := config.Parse([]string{"--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0"},
+	dir := t.TempDir()
+	c, err := config.Parse([]string{"--data-dir", dir, "--listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0"},
 		func(string) (string, bool) { return "", false }, "v1", io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +93,7 @@ func newPlane(t *testing.T) *plane {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	p := &plane{url: "http://" + at[0].String(), commit: strings.Repeat("c0ffee", 10)[:40]}
+	p := &plane{dir: dir, url: "http://" + at[0].String(), commit: strings.Repeat("c0ffee", 10)[:40]}
 	p.token = shownToken.FindStringSubmatch(out.String())[1]
 	p.http = &http.Client{Transport: bearer(p.token)}
 	var agent sync.WaitGroup
@@ -235,8 +248,9 @@ func commands(t *testing.T) (bin, docker string) {
 	}
 	bin, docker = t.TempDir(), t.TempDir()
 	for path, text := range map[string]string{
-		filepath.Join(bin, "seatrial"):  "#!/bin/sh\n" + asCommand + "=1 exec " + self + ` "$@"` + "\n",
-		filepath.Join(docker, "docker"): "#!/bin/sh\nset -e\ncase $1 in\ncreate) echo made ;;\ncp) [ $2 = made:/seatrial ]; cp " + bin + `/seatrial "$3" ;;` + "\nrm) [ $2 = made ] ;;\nesac\n",
+		filepath.Join(bin, "seatrial-controlplane"): "#!/bin/sh\n" + asOperator + "=1 exec " + self + ` "$@"` + "\n",
+		filepath.Join(bin, "seatrial"):              "#!/bin/sh\n" + asCommand + "=1 exec " + self + ` "$@"` + "\n",
+		filepath.Join(docker, "docker"):             "#!/bin/sh\nset -e\ncase $1 in\ncreate) echo made ;;\ncp) [ $2 = made:/seatrial ]; cp " + bin + `/seatrial "$3" ;;` + "\nrm) [ $2 = made ] ;;\nesac\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,7 @@ func TestImages(t *testing.T) {
 			}
 			b.runs(t, platform)
 			b.described(t, out, name)
-			t.Logf("%s %s: %.1f MB compressed", name, platform, float64(b.size)/1e6)
+			t.Logf("figures: the image %s for %s has %.1f MB compressed", name, platform, float64(b.size)/1e6)
 			if name == "agent" && b.size > agentLimit {
 				t.Errorf("the agent for %s has %d bytes, compressed, more than %d", platform, b.size, agentLimit)
 			}

@@ -17,12 +17,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .Release.Name }}-{{ .Release.Namespace }}
 {{- end }}
 
+{{- define "agent.registry" -}}
+{{- with .Values.registry }}{{ . }}/{{ end }}
+{{- end }}
+
 {{- define "agent.image" -}}
-{{ .Values.image | default (printf "seatrial/agent:%s" .Chart.AppVersion) }}
+{{ .Values.image | default (printf "%sseatrial/agent:%s" (include "agent.registry" .) .Chart.AppVersion) }}
 {{- end }}
 
 {{- define "agent.runnerImage" -}}
-{{ .Values.runner.image | default (printf "seatrial/runner:%s" .Chart.AppVersion) }}
+{{ .Values.runner.image | default (printf "%sseatrial/runner:%s" (include "agent.registry" .) .Chart.AppVersion) }}
 {{- end }}
 
 {{- /* The rules that are set, as JSON: an absent list allows everything, an empty one nothing. */ -}}

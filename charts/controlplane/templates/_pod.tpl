@@ -186,6 +186,20 @@ spec:
 {{- with $v.admin.existingSecret }}
 - {name: SEATRIAL_ADMIN_PASSWORD, valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}}
 {{- end }}
+{{- with $v.smtp }}
+{{- if .address }}
+- {name: SEATRIAL_SMTP_ADDRESS, value: {{ .address | quote }}}
+- {name: SEATRIAL_SMTP_FROM, value: {{ required "smtp.from is not set: give the sender of e-mail, such as Seatrial <seatrial@example.com>" .from | quote }}}
+- {name: SEATRIAL_SMTP_TLS, value: {{ .tls }}}
+{{- with .existingSecret }}
+- {name: SEATRIAL_SMTP_USER, valueFrom: {secretKeyRef: {name: {{ . }}, key: user}}}
+- {name: SEATRIAL_SMTP_PASSWORD, valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}}
+{{- end }}
+{{- with .domains }}
+- {name: SEATRIAL_SMTP_DOMAINS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range $flag, $value := dict "RUNS" $v.quotas.runs "QUEUED" $v.quotas.queued "LOG_BYTES" $v.quotas.logBytes "CLUSTERS" $v.quotas.clusters "API_CALLS" $v.quotas.apiCalls }}
 {{- if $value }}
 - {name: SEATRIAL_QUOTA_{{ $flag }}, value: {{ int64 $value | quote }}}

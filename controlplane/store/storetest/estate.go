@@ -195,6 +195,7 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 		},
 		"RevokedAgent": revokedAgent,
 		"TwoKeys":      twoKeys,
+		"Examined":     examinedAgent,
 		"NewestSessionWins": func(t *testing.T, f *fixture) {
 			ctx := f.agent(t, f.cluster)
 			old, err := f.OpenSession(ctx, cluster.Hello{AgentVersion: "1", Namespaces: []string{"tests"}})

@@ -17,6 +17,7 @@ import (
 	applying "github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
+	"github.com/seatrial/seatrial/controlplane/examine"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/federate"
 	"github.com/seatrial/seatrial/controlplane/insight"
@@ -37,6 +38,8 @@ import (
 type Store interface {
 	dispatch.Store
 	agentlink.Store
+	agentlink.Examinations
+	examine.Store
 	intake.Store
 	api.Catalog
 	api.History

@@ -78,6 +78,16 @@ const (
 	FieldDrainedReason = "drained_reason"
 	// FieldDrainedBy holds the string denoting the drained_by field in the database.
 	FieldDrainedBy = "drained_by"
+	// FieldExamineID holds the string denoting the examine_id field in the database.
+	FieldExamineID = "examine_id"
+	// FieldExamineAskedAt holds the string denoting the examine_asked_at field in the database.
+	FieldExamineAskedAt = "examine_asked_at"
+	// FieldExaminedID holds the string denoting the examined_id field in the database.
+	FieldExaminedID = "examined_id"
+	// FieldExaminedAt holds the string denoting the examined_at field in the database.
+	FieldExaminedAt = "examined_at"
+	// FieldExamined holds the string denoting the examined field in the database.
+	FieldExamined = "examined"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// Table holds the table name of the cluster in the database.
@@ -125,6 +135,11 @@ var Columns = []string{
 	FieldDrainedAt,
 	FieldDrainedReason,
 	FieldDrainedBy,
+	FieldExamineID,
+	FieldExamineAskedAt,
+	FieldExaminedID,
+	FieldExaminedAt,
+	FieldExamined,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -328,6 +343,26 @@ func ByDrainedReason(opts ...sql.OrderTermOption) OrderOption {
 // ByDrainedBy orders the results by the drained_by field.
 func ByDrainedBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDrainedBy, opts...).ToFunc()
+}
+
+// ByExamineID orders the results by the examine_id field.
+func ByExamineID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExamineID, opts...).ToFunc()
+}
+
+// ByExamineAskedAt orders the results by the examine_asked_at field.
+func ByExamineAskedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExamineAskedAt, opts...).ToFunc()
+}
+
+// ByExaminedID orders the results by the examined_id field.
+func ByExaminedID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExaminedID, opts...).ToFunc()
+}
+
+// ByExaminedAt orders the results by the examined_at field.
+func ByExaminedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExaminedAt, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -201,6 +201,31 @@ func DrainedBy(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldDrainedBy, v))
 }
 
+// ExamineID applies equality check predicate on the "examine_id" field. It's identical to ExamineIDEQ.
+func ExamineID(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamineID, v))
+}
+
+// ExamineAskedAt applies equality check predicate on the "examine_asked_at" field. It's identical to ExamineAskedAtEQ.
+func ExamineAskedAt(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamineAskedAt, v))
+}
+
+// ExaminedID applies equality check predicate on the "examined_id" field. It's identical to ExaminedIDEQ.
+func ExaminedID(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExaminedID, v))
+}
+
+// ExaminedAt applies equality check predicate on the "examined_at" field. It's identical to ExaminedAtEQ.
+func ExaminedAt(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExaminedAt, v))
+}
+
+// Examined applies equality check predicate on the "examined" field. It's identical to ExaminedEQ.
+func Examined(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamined, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldCreatedAt, v))
@@ -1619,6 +1644,256 @@ func DrainedByEqualFold(v string) predicate.Cluster {
 // DrainedByContainsFold applies the ContainsFold predicate on the "drained_by" field.
 func DrainedByContainsFold(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldContainsFold(FieldDrainedBy, v))
+}
+
+// ExamineIDEQ applies the EQ predicate on the "examine_id" field.
+func ExamineIDEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamineID, v))
+}
+
+// ExamineIDNEQ applies the NEQ predicate on the "examine_id" field.
+func ExamineIDNEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldExamineID, v))
+}
+
+// ExamineIDIn applies the In predicate on the "examine_id" field.
+func ExamineIDIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldExamineID, vs...))
+}
+
+// ExamineIDNotIn applies the NotIn predicate on the "examine_id" field.
+func ExamineIDNotIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldExamineID, vs...))
+}
+
+// ExamineIDGT applies the GT predicate on the "examine_id" field.
+func ExamineIDGT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldExamineID, v))
+}
+
+// ExamineIDGTE applies the GTE predicate on the "examine_id" field.
+func ExamineIDGTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldExamineID, v))
+}
+
+// ExamineIDLT applies the LT predicate on the "examine_id" field.
+func ExamineIDLT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldExamineID, v))
+}
+
+// ExamineIDLTE applies the LTE predicate on the "examine_id" field.
+func ExamineIDLTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldExamineID, v))
+}
+
+// ExamineIDIsNil applies the IsNil predicate on the "examine_id" field.
+func ExamineIDIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldExamineID))
+}
+
+// ExamineIDNotNil applies the NotNil predicate on the "examine_id" field.
+func ExamineIDNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldExamineID))
+}
+
+// ExamineAskedAtEQ applies the EQ predicate on the "examine_asked_at" field.
+func ExamineAskedAtEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtNEQ applies the NEQ predicate on the "examine_asked_at" field.
+func ExamineAskedAtNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtIn applies the In predicate on the "examine_asked_at" field.
+func ExamineAskedAtIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldExamineAskedAt, vs...))
+}
+
+// ExamineAskedAtNotIn applies the NotIn predicate on the "examine_asked_at" field.
+func ExamineAskedAtNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldExamineAskedAt, vs...))
+}
+
+// ExamineAskedAtGT applies the GT predicate on the "examine_asked_at" field.
+func ExamineAskedAtGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtGTE applies the GTE predicate on the "examine_asked_at" field.
+func ExamineAskedAtGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtLT applies the LT predicate on the "examine_asked_at" field.
+func ExamineAskedAtLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtLTE applies the LTE predicate on the "examine_asked_at" field.
+func ExamineAskedAtLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldExamineAskedAt, v))
+}
+
+// ExamineAskedAtIsNil applies the IsNil predicate on the "examine_asked_at" field.
+func ExamineAskedAtIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldExamineAskedAt))
+}
+
+// ExamineAskedAtNotNil applies the NotNil predicate on the "examine_asked_at" field.
+func ExamineAskedAtNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldExamineAskedAt))
+}
+
+// ExaminedIDEQ applies the EQ predicate on the "examined_id" field.
+func ExaminedIDEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExaminedID, v))
+}
+
+// ExaminedIDNEQ applies the NEQ predicate on the "examined_id" field.
+func ExaminedIDNEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldExaminedID, v))
+}
+
+// ExaminedIDIn applies the In predicate on the "examined_id" field.
+func ExaminedIDIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldExaminedID, vs...))
+}
+
+// ExaminedIDNotIn applies the NotIn predicate on the "examined_id" field.
+func ExaminedIDNotIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldExaminedID, vs...))
+}
+
+// ExaminedIDGT applies the GT predicate on the "examined_id" field.
+func ExaminedIDGT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldExaminedID, v))
+}
+
+// ExaminedIDGTE applies the GTE predicate on the "examined_id" field.
+func ExaminedIDGTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldExaminedID, v))
+}
+
+// ExaminedIDLT applies the LT predicate on the "examined_id" field.
+func ExaminedIDLT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldExaminedID, v))
+}
+
+// ExaminedIDLTE applies the LTE predicate on the "examined_id" field.
+func ExaminedIDLTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldExaminedID, v))
+}
+
+// ExaminedIDIsNil applies the IsNil predicate on the "examined_id" field.
+func ExaminedIDIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldExaminedID))
+}
+
+// ExaminedIDNotNil applies the NotNil predicate on the "examined_id" field.
+func ExaminedIDNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldExaminedID))
+}
+
+// ExaminedAtEQ applies the EQ predicate on the "examined_at" field.
+func ExaminedAtEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExaminedAt, v))
+}
+
+// ExaminedAtNEQ applies the NEQ predicate on the "examined_at" field.
+func ExaminedAtNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldExaminedAt, v))
+}
+
+// ExaminedAtIn applies the In predicate on the "examined_at" field.
+func ExaminedAtIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldExaminedAt, vs...))
+}
+
+// ExaminedAtNotIn applies the NotIn predicate on the "examined_at" field.
+func ExaminedAtNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldExaminedAt, vs...))
+}
+
+// ExaminedAtGT applies the GT predicate on the "examined_at" field.
+func ExaminedAtGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldExaminedAt, v))
+}
+
+// ExaminedAtGTE applies the GTE predicate on the "examined_at" field.
+func ExaminedAtGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldExaminedAt, v))
+}
+
+// ExaminedAtLT applies the LT predicate on the "examined_at" field.
+func ExaminedAtLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldExaminedAt, v))
+}
+
+// ExaminedAtLTE applies the LTE predicate on the "examined_at" field.
+func ExaminedAtLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldExaminedAt, v))
+}
+
+// ExaminedAtIsNil applies the IsNil predicate on the "examined_at" field.
+func ExaminedAtIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldExaminedAt))
+}
+
+// ExaminedAtNotNil applies the NotNil predicate on the "examined_at" field.
+func ExaminedAtNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldExaminedAt))
+}
+
+// ExaminedEQ applies the EQ predicate on the "examined" field.
+func ExaminedEQ(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldExamined, v))
+}
+
+// ExaminedNEQ applies the NEQ predicate on the "examined" field.
+func ExaminedNEQ(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldExamined, v))
+}
+
+// ExaminedIn applies the In predicate on the "examined" field.
+func ExaminedIn(vs ...[]byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldExamined, vs...))
+}
+
+// ExaminedNotIn applies the NotIn predicate on the "examined" field.
+func ExaminedNotIn(vs ...[]byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldExamined, vs...))
+}
+
+// ExaminedGT applies the GT predicate on the "examined" field.
+func ExaminedGT(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldExamined, v))
+}
+
+// ExaminedGTE applies the GTE predicate on the "examined" field.
+func ExaminedGTE(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldExamined, v))
+}
+
+// ExaminedLT applies the LT predicate on the "examined" field.
+func ExaminedLT(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldExamined, v))
+}
+
+// ExaminedLTE applies the LTE predicate on the "examined" field.
+func ExaminedLTE(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldExamined, v))
+}
+
+// ExaminedIsNil applies the IsNil predicate on the "examined" field.
+func ExaminedIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldExamined))
+}
+
+// ExaminedNotNil applies the NotNil predicate on the "examined" field.
+func ExaminedNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldExamined))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

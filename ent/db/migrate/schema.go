@@ -479,6 +479,11 @@ var (
 		{Name: "drained_at", Type: field.TypeTime, Nullable: true},
 		{Name: "drained_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "drained_by", Type: field.TypeString, Default: ""},
+		{Name: "examine_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "examine_asked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "examined_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "examined_at", Type: field.TypeTime, Nullable: true},
+		{Name: "examined", Type: field.TypeBytes, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 	}
 	// ClustersTable holds the schema information for the "clusters" table.
@@ -489,7 +494,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[31]},
+				Columns:    []*schema.Column{ClustersColumns[36]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -498,7 +503,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[31], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[36], ClustersColumns[3]},
 			},
 		},
 	}

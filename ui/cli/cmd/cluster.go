@@ -36,7 +36,7 @@ func (a *app) cluster() *cobra.Command {
 		return a.print("%s", res.GetCommand())
 	}
 	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
-	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.drainCluster(), a.undrainCluster(), a.limitCluster(), a.showCluster(), a.clusterCatalog(), a.getter("list", nil, 0, a.getClusters))
+	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.drainCluster(), a.undrainCluster(), a.limitCluster(), a.examineCluster(), a.showCluster(), a.clusterCatalog(), a.getter("list", nil, 0, a.getClusters))
 	return c
 }
 

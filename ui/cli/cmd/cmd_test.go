@@ -138,6 +138,14 @@ func TestClusterQueue(t *testing.T) {
 	}
 }
 
+func TestClusterDoctor(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	golden(t, "cluster-doctor", s.run(t, "cluster", "doctor", "eu-1"))
+	golden(t, "cluster-doctor-failed", s.run(t, "cluster", "doctor", "us-2"))
+	golden(t, "cluster-doctor-json", s.run(t, "cluster", "doctor", "us-2", "-o", "json"))
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

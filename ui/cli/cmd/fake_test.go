@@ -113,6 +113,23 @@ func (p *plane) LimitCluster(_ context.Context, r *apiv1.LimitClusterRequest) (*
 	return &apiv1.LimitClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), MaxRuns: r.GetMaxRuns()}}, nil
 }
 
+func (p *plane) ExamineCluster(_ context.Context, r *apiv1.ExamineClusterRequest) (*apiv1.ExamineClusterResponse, error) {
+	p.asked = append(p.asked, "examine "+r.GetName())
+	res := &apiv1.ExamineClusterResponse{
+		Cluster: &apiv1.Cluster{Name: r.GetName(), Connected: true, ConnectedAt: instant(0), AgentVersion: "0.1.0"}, ExaminedAt: instant(1),
+		Checks: []*apiv1.ClusterCheck{
+			{Check: "control plane", State: "ok", Found: "seatrial.example:9443 answers in 12 ms"},
+			{Check: "clock", State: "warning", Found: "the clock of the API server differs by 7s", Do: "Have NTP set the clocks."},
+		},
+	}
+	if r.GetName() == "us-2" {
+		res.Checks = append(res.Checks, &apiv1.ClusterCheck{
+			Check: "permissions", State: "failed", Found: "tests in shop: may not create jobs", Do: "Add shop to runNamespaces of the agent's chart.",
+		})
+	}
+	return res, nil
+}
+
 func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},

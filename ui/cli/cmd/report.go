@@ -111,6 +111,22 @@ func (r *reports) parse(list []string, waits bool) error {
 	return nil
 }
 
+// clear removes what write would replace: a run that does not get that far must not leave the results of an earlier one behind.
+func (r reports) clear() error {
+	for _, one := range r {
+		if one.format != summary.JUnit {
+			continue
+		}
+		if info, err := os.Stat(one.file); err != nil || !info.Mode().IsRegular() {
+			continue // nothing of an earlier run
+		}
+		if err := os.Remove(one.file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // write writes them. Markdown is added to what a file has, as the pages of pipelines want it.
 func (r reports) write(ctx context.Context, a *app, cl clients, e *apiv1.Execution, link string) error {
 	if len(r) == 0 {

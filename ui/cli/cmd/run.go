@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,7 +24,7 @@ func (a *app) run() *cobra.Command {
 	c := &cobra.Command{Use: "run NAME", Short: "Start a workflow", Args: cobra.ExactArgs(1)}
 	c.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value; several are allowed")
 	c.Flags().StringSliceVar(&req.Environments, "env", nil, "environment to run in, instead of those that the workflow names; several are allowed")
-	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice")
+	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice; of more than 200 bytes its SHA-256 is taken, as names of builds grow long")
 	c.Flags().StringVar(&req.Commit, "commit", "", "commit of the application under test")
 	c.Flags().StringVar(&release, "release", "", "release that it is evidence for, as APPLICATION@VERSION")
 	c.Flags().BoolVar(&how.wait, "wait", false, "wait for the end; the exit code is the outcome")
@@ -45,6 +47,10 @@ func (a *app) run() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := how.reports.clear(); err != nil {
+			return err
+		}
+		req.IdempotencyKey = shortKey(req.IdempotencyKey)
 		res, err := cl.executions.RunWorkflow(c.Context(), req)
 		if err != nil {
 			return err
@@ -52,6 +58,18 @@ func (a *app) run() *cobra.Command {
 		return a.started(c.Context(), cl, res, how)
 	}
 	return c
+}
+
+// maxKey is how many bytes of an idempotency key the control plane takes.
+const maxKey = 200
+
+// shortKey returns a key that the control plane takes, the same for the same key.
+func shortKey(key string) string {
+	if len(key) <= maxKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // waiting is how a command waits for the end of what it started.

@@ -88,6 +88,60 @@ func (CommandOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{0}
 }
 
+type CheckState int32
+
+const (
+	CheckState_CHECK_STATE_UNSPECIFIED CheckState = 0
+	CheckState_CHECK_STATE_GOOD        CheckState = 1
+	// Tests run, but look into it.
+	CheckState_CHECK_STATE_DOUBTFUL CheckState = 2
+	// Something keeps tests from running, or the agent has rights that it must not have.
+	CheckState_CHECK_STATE_BAD CheckState = 3
+)
+
+// Enum value maps for CheckState.
+var (
+	CheckState_name = map[int32]string{
+		0: "CHECK_STATE_UNSPECIFIED",
+		1: "CHECK_STATE_GOOD",
+		2: "CHECK_STATE_DOUBTFUL",
+		3: "CHECK_STATE_BAD",
+	}
+	CheckState_value = map[string]int32{
+		"CHECK_STATE_UNSPECIFIED": 0,
+		"CHECK_STATE_GOOD":        1,
+		"CHECK_STATE_DOUBTFUL":    2,
+		"CHECK_STATE_BAD":         3,
+	}
+)
+
+func (x CheckState) Enum() *CheckState {
+	p := new(CheckState)
+	*p = x
+	return p
+}
+
+func (x CheckState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CheckState) Descriptor() protoreflect.EnumDescriptor {
+	return file_seatrial_agent_v1_agent_proto_enumTypes[1].Descriptor()
+}
+
+func (CheckState) Type() protoreflect.EnumType {
+	return &file_seatrial_agent_v1_agent_proto_enumTypes[1]
+}
+
+func (x CheckState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CheckState.Descriptor instead.
+func (CheckState) EnumDescriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+}
+
 type AttemptStatus int32
 
 const (
@@ -144,11 +198,11 @@ func (x AttemptStatus) String() string {
 }
 
 func (AttemptStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_seatrial_agent_v1_agent_proto_enumTypes[1].Descriptor()
+	return file_seatrial_agent_v1_agent_proto_enumTypes[2].Descriptor()
 }
 
 func (AttemptStatus) Type() protoreflect.EnumType {
-	return &file_seatrial_agent_v1_agent_proto_enumTypes[1]
+	return &file_seatrial_agent_v1_agent_proto_enumTypes[2]
 }
 
 func (x AttemptStatus) Number() protoreflect.EnumNumber {
@@ -157,7 +211,7 @@ func (x AttemptStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttemptStatus.Descriptor instead.
 func (AttemptStatus) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{2}
 }
 
 type ServiceStatus int32
@@ -206,11 +260,11 @@ func (x ServiceStatus) String() string {
 }
 
 func (ServiceStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_seatrial_agent_v1_agent_proto_enumTypes[2].Descriptor()
+	return file_seatrial_agent_v1_agent_proto_enumTypes[3].Descriptor()
 }
 
 func (ServiceStatus) Type() protoreflect.EnumType {
-	return &file_seatrial_agent_v1_agent_proto_enumTypes[2]
+	return &file_seatrial_agent_v1_agent_proto_enumTypes[3]
 }
 
 func (x ServiceStatus) Number() protoreflect.EnumNumber {
@@ -219,7 +273,7 @@ func (x ServiceStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServiceStatus.Descriptor instead.
 func (ServiceStatus) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{3}
 }
 
 type EnrolRequest struct {
@@ -711,6 +765,7 @@ type AgentFrame struct {
 	//	*AgentFrame_Ping
 	//	*AgentFrame_Credit
 	//	*AgentFrame_Draining
+	//	*AgentFrame_Examination
 	Frame         isAgentFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -807,6 +862,15 @@ func (x *AgentFrame) GetDraining() *Draining {
 	return nil
 }
 
+func (x *AgentFrame) GetExamination() *Examination {
+	if x != nil {
+		if x, ok := x.Frame.(*AgentFrame_Examination); ok {
+			return x.Examination
+		}
+	}
+	return nil
+}
+
 type isAgentFrame_Frame interface {
 	isAgentFrame_Frame()
 }
@@ -835,6 +899,10 @@ type AgentFrame_Draining struct {
 	Draining *Draining `protobuf:"bytes,6,opt,name=draining,proto3,oneof"`
 }
 
+type AgentFrame_Examination struct {
+	Examination *Examination `protobuf:"bytes,7,opt,name=examination,proto3,oneof"`
+}
+
 func (*AgentFrame_Hello) isAgentFrame_Frame() {}
 
 func (*AgentFrame_Inventory) isAgentFrame_Frame() {}
@@ -847,6 +915,8 @@ func (*AgentFrame_Credit) isAgentFrame_Frame() {}
 
 func (*AgentFrame_Draining) isAgentFrame_Frame() {}
 
+func (*AgentFrame_Examination) isAgentFrame_Frame() {}
+
 type ServerFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Frame:
@@ -858,6 +928,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Pong
 	//	*ServerFrame_DocumentsChanged
 	//	*ServerFrame_WatchesChanged
+	//	*ServerFrame_Examine
 	Frame         isServerFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -963,6 +1034,15 @@ func (x *ServerFrame) GetWatchesChanged() *WatchesChanged {
 	return nil
 }
 
+func (x *ServerFrame) GetExamine() *Examine {
+	if x != nil {
+		if x, ok := x.Frame.(*ServerFrame_Examine); ok {
+			return x.Examine
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Frame interface {
 	isServerFrame_Frame()
 }
@@ -995,6 +1075,10 @@ type ServerFrame_WatchesChanged struct {
 	WatchesChanged *WatchesChanged `protobuf:"bytes,9,opt,name=watches_changed,json=watchesChanged,proto3,oneof"`
 }
 
+type ServerFrame_Examine struct {
+	Examine *Examine `protobuf:"bytes,10,opt,name=examine,proto3,oneof"`
+}
+
 func (*ServerFrame_Welcome) isServerFrame_Frame() {}
 
 func (*ServerFrame_Command) isServerFrame_Frame() {}
@@ -1008,6 +1092,8 @@ func (*ServerFrame_Pong) isServerFrame_Frame() {}
 func (*ServerFrame_DocumentsChanged) isServerFrame_Frame() {}
 
 func (*ServerFrame_WatchesChanged) isServerFrame_Frame() {}
+
+func (*ServerFrame_Examine) isServerFrame_Frame() {}
 
 // WatchesChanged says that there is another list of watches or probes to ask for: see AgentWatch.
 type WatchesChanged struct {
@@ -2001,6 +2087,175 @@ func (*Draining) Descriptor() ([]byte, []int) {
 	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
+// Examine asks the agent to look at itself and its cluster. It is sent to those that have the capability "examine", and may come twice.
+type Examine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Examine) Reset() {
+	*x = Examine{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Examine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Examine) ProtoMessage() {}
+
+func (x *Examine) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Examine.ProtoReflect.Descriptor instead.
+func (*Examine) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Examine) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// Examination answers Examine. One that is lost is not missed: whoever waits for it asks again.
+type Examination struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Checks        []*Check               `protobuf:"bytes,2,rep,name=checks,proto3" json:"checks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Examination) Reset() {
+	*x = Examination{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Examination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Examination) ProtoMessage() {}
+
+func (x *Examination) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Examination.ProtoReflect.Descriptor instead.
+func (*Examination) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Examination) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Examination) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+type Check struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A word or two for what was looked at, such as "permissions tests".
+	Name  string     `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	State CheckState `protobuf:"varint,2,opt,name=state,proto3,enum=seatrial.agent.v1.CheckState" json:"state,omitempty"`
+	// A sentence.
+	Found string `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
+	// What to do about it; empty for what is well.
+	Remedy        string `protobuf:"bytes,4,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Check) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Check) GetState() CheckState {
+	if x != nil {
+		return x.State
+	}
+	return CheckState_CHECK_STATE_UNSPECIFIED
+}
+
+func (x *Check) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *Check) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
 type GoAway struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Reason            string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -2012,7 +2267,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2279,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2292,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GoAway) GetReason() string {
@@ -2084,7 +2339,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2351,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2364,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Assignment) GetAttemptId() string {
@@ -2210,7 +2465,7 @@ type RunSpecification struct {
 
 func (x *RunSpecification) Reset() {
 	*x = RunSpecification{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2477,7 @@ func (x *RunSpecification) String() string {
 func (*RunSpecification) ProtoMessage() {}
 
 func (x *RunSpecification) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2490,7 @@ func (x *RunSpecification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSpecification.ProtoReflect.Descriptor instead.
 func (*RunSpecification) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RunSpecification) GetEnvelope() []byte {
@@ -2279,7 +2534,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2546,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2559,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Service) GetName() string {
@@ -2410,7 +2665,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2677,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2690,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Ready) GetCheck() isReady_Check {
@@ -2519,7 +2774,7 @@ type ExecCheck struct {
 
 func (x *ExecCheck) Reset() {
 	*x = ExecCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2786,7 @@ func (x *ExecCheck) String() string {
 func (*ExecCheck) ProtoMessage() {}
 
 func (x *ExecCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2799,7 @@ func (x *ExecCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
 func (*ExecCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExecCheck) GetCommand() []string {
@@ -2566,7 +2821,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2833,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2846,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HTTPCheck) GetPort() int32 {
@@ -2631,7 +2886,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2643,7 +2898,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2656,7 +2911,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2735,7 +2990,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +3002,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +3015,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Volume) GetName() string {
@@ -2875,7 +3130,7 @@ type EmptyDir struct {
 
 func (x *EmptyDir) Reset() {
 	*x = EmptyDir{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3142,7 @@ func (x *EmptyDir) String() string {
 func (*EmptyDir) ProtoMessage() {}
 
 func (x *EmptyDir) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3155,7 @@ func (x *EmptyDir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
 func (*EmptyDir) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EmptyDir) GetMemory() bool {
@@ -2928,7 +3183,7 @@ type ObjectVolume struct {
 
 func (x *ObjectVolume) Reset() {
 	*x = ObjectVolume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2940,7 +3195,7 @@ func (x *ObjectVolume) String() string {
 func (*ObjectVolume) ProtoMessage() {}
 
 func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2953,7 +3208,7 @@ func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
 func (*ObjectVolume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ObjectVolume) GetName() string {
@@ -2983,7 +3238,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3250,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3263,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Toleration) GetKey() string {
@@ -3059,7 +3314,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3326,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3339,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -3144,7 +3399,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3156,7 +3411,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3169,7 +3424,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Container) GetName() string {
@@ -3250,7 +3505,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3262,7 +3517,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3275,7 +3530,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -3352,7 +3607,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3364,7 +3619,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3377,7 +3632,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KeyRef) GetName() string {
@@ -3410,7 +3665,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3677,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3690,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -3455,7 +3710,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3722,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3735,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -3517,7 +3772,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3529,7 +3784,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3542,7 +3797,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3628,7 +3883,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3640,7 +3895,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3653,7 +3908,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3793,7 +4048,7 @@ type Hops struct {
 
 func (x *Hops) Reset() {
 	*x = Hops{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +4060,7 @@ func (x *Hops) String() string {
 func (*Hops) ProtoMessage() {}
 
 func (x *Hops) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +4073,7 @@ func (x *Hops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hops.ProtoReflect.Descriptor instead.
 func (*Hops) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Hops) GetJob() *durationpb.Duration {
@@ -3866,7 +4121,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3878,7 +4133,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3891,7 +4146,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3938,7 +4193,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3950,7 +4205,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3963,7 +4218,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3996,7 +4251,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4008,7 +4263,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4021,7 +4276,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -4041,7 +4296,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4053,7 +4308,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4066,7 +4321,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -4086,7 +4341,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4098,7 +4353,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4111,7 +4366,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -4143,7 +4398,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4155,7 +4410,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4168,7 +4423,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -4215,7 +4470,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4227,7 +4482,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4240,7 +4495,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -4262,7 +4517,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4274,7 +4529,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4287,7 +4542,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -4324,7 +4579,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4336,7 +4591,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4349,7 +4604,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4386,7 +4641,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4398,7 +4653,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4411,7 +4666,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4464,7 +4719,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4476,7 +4731,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4489,7 +4744,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4538,7 +4793,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x0enew_public_key\x18\x03 \x01(\fR\fnewPublicKey\x12\x1c\n" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature\x12#\n" +
 	"\rnew_signature\x18\x05 \x01(\fR\fnewSignature\"\x13\n" +
-	"\x11RotateKeyResponse\"\xe6\x02\n" +
+	"\x11RotateKeyResponse\"\xaa\x03\n" +
 	"\n" +
 	"AgentFrame\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.seatrial.agent.v1.HelloH\x00R\x05hello\x12<\n" +
@@ -4547,8 +4802,9 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"commandAck\x12-\n" +
 	"\x04ping\x18\x04 \x01(\v2\x17.seatrial.agent.v1.PingH\x00R\x04ping\x123\n" +
 	"\x06credit\x18\x05 \x01(\v2\x19.seatrial.agent.v1.CreditH\x00R\x06credit\x129\n" +
-	"\bdraining\x18\x06 \x01(\v2\x1b.seatrial.agent.v1.DrainingH\x00R\bdrainingB\a\n" +
-	"\x05frame\"\xdb\x03\n" +
+	"\bdraining\x18\x06 \x01(\v2\x1b.seatrial.agent.v1.DrainingH\x00R\bdraining\x12B\n" +
+	"\vexamination\x18\a \x01(\v2\x1e.seatrial.agent.v1.ExaminationH\x00R\vexaminationB\a\n" +
+	"\x05frame\"\x93\x04\n" +
 	"\vServerFrame\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.seatrial.agent.v1.WelcomeH\x00R\awelcome\x126\n" +
 	"\acommand\x18\x02 \x01(\v2\x1a.seatrial.agent.v1.CommandH\x00R\acommand\x12L\n" +
@@ -4556,7 +4812,9 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\ago_away\x18\x04 \x01(\v2\x19.seatrial.agent.v1.GoAwayH\x00R\x06goAway\x12-\n" +
 	"\x04pong\x18\x05 \x01(\v2\x17.seatrial.agent.v1.PongH\x00R\x04pong\x12R\n" +
 	"\x11documents_changed\x18\b \x01(\v2#.seatrial.agent.v1.DocumentsChangedH\x00R\x10documentsChanged\x12L\n" +
-	"\x0fwatches_changed\x18\t \x01(\v2!.seatrial.agent.v1.WatchesChangedH\x00R\x0ewatchesChangedB\a\n" +
+	"\x0fwatches_changed\x18\t \x01(\v2!.seatrial.agent.v1.WatchesChangedH\x00R\x0ewatchesChanged\x126\n" +
+	"\aexamine\x18\n" +
+	" \x01(\v2\x1a.seatrial.agent.v1.ExamineH\x00R\aexamineB\a\n" +
 	"\x05frame\"\x10\n" +
 	"\x0eWatchesChanged\"\xc9\x02\n" +
 	"\x05Hello\x12#\n" +
@@ -4636,7 +4894,17 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Credit\x12\x16\n" +
 	"\x06starts\x18\x01 \x01(\x05R\x06starts\"\n" +
 	"\n" +
-	"\bDraining\"\xb6\x01\n" +
+	"\bDraining\"\x19\n" +
+	"\aExamine\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"O\n" +
+	"\vExamination\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
+	"\x06checks\x18\x02 \x03(\v2\x18.seatrial.agent.v1.CheckR\x06checks\"~\n" +
+	"\x05Check\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1d.seatrial.agent.v1.CheckStateR\x05state\x12\x14\n" +
+	"\x05found\x18\x03 \x01(\tR\x05found\x12\x16\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"\xb6\x01\n" +
 	"\x06GoAway\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12I\n" +
 	"\x13reconnect_after_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMin\x12I\n" +
@@ -4890,7 +5158,13 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x16COMMAND_OUTCOME_EXISTS\x10\x02\x12\x1c\n" +
 	"\x18COMMAND_OUTCOME_REJECTED\x10\x03\x12\x1b\n" +
 	"\x17COMMAND_OUTCOME_EXPIRED\x10\x04\x12\x1c\n" +
-	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*\xac\x02\n" +
+	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*n\n" +
+	"\n" +
+	"CheckState\x12\x1b\n" +
+	"\x17CHECK_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CHECK_STATE_GOOD\x10\x01\x12\x18\n" +
+	"\x14CHECK_STATE_DOUBTFUL\x10\x02\x12\x13\n" +
+	"\x0fCHECK_STATE_BAD\x10\x03*\xac\x02\n" +
 	"\rAttemptStatus\x12\x1e\n" +
 	"\x1aATTEMPT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ATTEMPT_STATUS_PENDING\x10\x01\x12\x1a\n" +
@@ -4937,200 +5211,208 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_seatrial_agent_v1_agent_proto_rawDescData
 }
 
-var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
-	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
-	(ServiceStatus)(0),            // 2: seatrial.agent.v1.ServiceStatus
-	(*EnrolRequest)(nil),          // 3: seatrial.agent.v1.EnrolRequest
-	(*EnrolResponse)(nil),         // 4: seatrial.agent.v1.EnrolResponse
-	(*ChallengeRequest)(nil),      // 5: seatrial.agent.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),     // 6: seatrial.agent.v1.ChallengeResponse
-	(*RenewRequest)(nil),          // 7: seatrial.agent.v1.RenewRequest
-	(*RenewResponse)(nil),         // 8: seatrial.agent.v1.RenewResponse
-	(*RotateKeyRequest)(nil),      // 9: seatrial.agent.v1.RotateKeyRequest
-	(*RotateKeyResponse)(nil),     // 10: seatrial.agent.v1.RotateKeyResponse
-	(*AgentFrame)(nil),            // 11: seatrial.agent.v1.AgentFrame
-	(*ServerFrame)(nil),           // 12: seatrial.agent.v1.ServerFrame
-	(*WatchesChanged)(nil),        // 13: seatrial.agent.v1.WatchesChanged
-	(*Hello)(nil),                 // 14: seatrial.agent.v1.Hello
-	(*Welcome)(nil),               // 15: seatrial.agent.v1.Welcome
-	(*Inventory)(nil),             // 16: seatrial.agent.v1.Inventory
-	(*InventoryItem)(nil),         // 17: seatrial.agent.v1.InventoryItem
-	(*InventoryReply)(nil),        // 18: seatrial.agent.v1.InventoryReply
-	(*Command)(nil),               // 19: seatrial.agent.v1.Command
-	(*Start)(nil),                 // 20: seatrial.agent.v1.Start
-	(*Cancel)(nil),                // 21: seatrial.agent.v1.Cancel
-	(*Resume)(nil),                // 22: seatrial.agent.v1.Resume
-	(*Release)(nil),               // 23: seatrial.agent.v1.Release
-	(*CommandAck)(nil),            // 24: seatrial.agent.v1.CommandAck
-	(*Ping)(nil),                  // 25: seatrial.agent.v1.Ping
-	(*Pong)(nil),                  // 26: seatrial.agent.v1.Pong
-	(*Credit)(nil),                // 27: seatrial.agent.v1.Credit
-	(*Draining)(nil),              // 28: seatrial.agent.v1.Draining
-	(*GoAway)(nil),                // 29: seatrial.agent.v1.GoAway
-	(*Assignment)(nil),            // 30: seatrial.agent.v1.Assignment
-	(*RunSpecification)(nil),      // 31: seatrial.agent.v1.RunSpecification
-	(*Service)(nil),               // 32: seatrial.agent.v1.Service
-	(*Ready)(nil),                 // 33: seatrial.agent.v1.Ready
-	(*ExecCheck)(nil),             // 34: seatrial.agent.v1.ExecCheck
-	(*HTTPCheck)(nil),             // 35: seatrial.agent.v1.HTTPCheck
-	(*Pod)(nil),                   // 36: seatrial.agent.v1.Pod
-	(*Volume)(nil),                // 37: seatrial.agent.v1.Volume
-	(*EmptyDir)(nil),              // 38: seatrial.agent.v1.EmptyDir
-	(*ObjectVolume)(nil),          // 39: seatrial.agent.v1.ObjectVolume
-	(*Toleration)(nil),            // 40: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 41: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 42: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 43: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 44: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 45: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 46: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 47: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 48: seatrial.agent.v1.AttemptReport
-	(*Hops)(nil),                  // 49: seatrial.agent.v1.Hops
-	(*Subject)(nil),               // 50: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 51: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 52: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 53: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 54: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 55: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 56: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 57: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 58: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 59: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 60: seatrial.agent.v1.PutFileResponse
-	nil,                           // 61: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 62: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 63: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 64: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 65: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 66: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 67: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 69: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
-	(*DocumentsChanged)(nil),      // 71: seatrial.agent.v1.DocumentsChanged
-	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 73: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 74: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 75: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 76: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 77: seatrial.runner.v1.FileHeader
+	(CheckState)(0),               // 1: seatrial.agent.v1.CheckState
+	(AttemptStatus)(0),            // 2: seatrial.agent.v1.AttemptStatus
+	(ServiceStatus)(0),            // 3: seatrial.agent.v1.ServiceStatus
+	(*EnrolRequest)(nil),          // 4: seatrial.agent.v1.EnrolRequest
+	(*EnrolResponse)(nil),         // 5: seatrial.agent.v1.EnrolResponse
+	(*ChallengeRequest)(nil),      // 6: seatrial.agent.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),     // 7: seatrial.agent.v1.ChallengeResponse
+	(*RenewRequest)(nil),          // 8: seatrial.agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 9: seatrial.agent.v1.RenewResponse
+	(*RotateKeyRequest)(nil),      // 10: seatrial.agent.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),     // 11: seatrial.agent.v1.RotateKeyResponse
+	(*AgentFrame)(nil),            // 12: seatrial.agent.v1.AgentFrame
+	(*ServerFrame)(nil),           // 13: seatrial.agent.v1.ServerFrame
+	(*WatchesChanged)(nil),        // 14: seatrial.agent.v1.WatchesChanged
+	(*Hello)(nil),                 // 15: seatrial.agent.v1.Hello
+	(*Welcome)(nil),               // 16: seatrial.agent.v1.Welcome
+	(*Inventory)(nil),             // 17: seatrial.agent.v1.Inventory
+	(*InventoryItem)(nil),         // 18: seatrial.agent.v1.InventoryItem
+	(*InventoryReply)(nil),        // 19: seatrial.agent.v1.InventoryReply
+	(*Command)(nil),               // 20: seatrial.agent.v1.Command
+	(*Start)(nil),                 // 21: seatrial.agent.v1.Start
+	(*Cancel)(nil),                // 22: seatrial.agent.v1.Cancel
+	(*Resume)(nil),                // 23: seatrial.agent.v1.Resume
+	(*Release)(nil),               // 24: seatrial.agent.v1.Release
+	(*CommandAck)(nil),            // 25: seatrial.agent.v1.CommandAck
+	(*Ping)(nil),                  // 26: seatrial.agent.v1.Ping
+	(*Pong)(nil),                  // 27: seatrial.agent.v1.Pong
+	(*Credit)(nil),                // 28: seatrial.agent.v1.Credit
+	(*Draining)(nil),              // 29: seatrial.agent.v1.Draining
+	(*Examine)(nil),               // 30: seatrial.agent.v1.Examine
+	(*Examination)(nil),           // 31: seatrial.agent.v1.Examination
+	(*Check)(nil),                 // 32: seatrial.agent.v1.Check
+	(*GoAway)(nil),                // 33: seatrial.agent.v1.GoAway
+	(*Assignment)(nil),            // 34: seatrial.agent.v1.Assignment
+	(*RunSpecification)(nil),      // 35: seatrial.agent.v1.RunSpecification
+	(*Service)(nil),               // 36: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 37: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 38: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 39: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 40: seatrial.agent.v1.Pod
+	(*Volume)(nil),                // 41: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 42: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 43: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 44: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 45: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 46: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 47: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 48: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 49: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 50: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 51: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 52: seatrial.agent.v1.AttemptReport
+	(*Hops)(nil),                  // 53: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 54: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 55: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 56: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 57: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 58: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 59: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 60: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 61: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 62: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 63: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 64: seatrial.agent.v1.PutFileResponse
+	nil,                           // 65: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 66: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 67: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 68: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 69: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 70: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 71: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 72: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 73: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 74: google.protobuf.Timestamp
+	(*DocumentsChanged)(nil),      // 75: seatrial.agent.v1.DocumentsChanged
+	(*durationpb.Duration)(nil),   // 76: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 77: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 78: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 79: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 80: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 81: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	70, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	70, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	14, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
-	16, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
-	24, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
-	25, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
-	27, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
-	28, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
-	15, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
-	19, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
-	18, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
-	29, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
-	26, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	71, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
-	13, // 14: seatrial.agent.v1.ServerFrame.watches_changed:type_name -> seatrial.agent.v1.WatchesChanged
-	70, // 15: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	72, // 16: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	72, // 17: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
-	17, // 18: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	70, // 19: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	20, // 20: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
-	21, // 21: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	23, // 22: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	22, // 23: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
-	30, // 24: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	73, // 25: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
-	0,  // 26: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	70, // 27: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	70, // 28: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	72, // 29: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	72, // 30: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	36, // 31: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	42, // 32: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	74, // 33: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	32, // 34: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	31, // 35: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
-	43, // 36: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	61, // 37: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	62, // 38: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	33, // 39: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	34, // 40: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	35, // 41: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	72, // 42: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	72, // 43: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	63, // 44: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	40, // 45: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	41, // 46: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	64, // 47: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	65, // 48: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	37, // 49: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	38, // 50: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	39, // 51: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	39, // 52: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	43, // 53: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	66, // 54: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	67, // 55: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	37, // 56: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	44, // 57: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	44, // 58: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	30, // 59: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 60: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	70, // 61: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	70, // 62: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 63: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	75, // 64: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	70, // 65: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	70, // 66: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	70, // 67: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	47, // 68: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	50, // 69: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	50, // 70: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	49, // 71: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	72, // 72: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	72, // 73: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	72, // 74: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	72, // 75: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	51, // 76: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	70, // 77: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	48, // 78: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 79: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	76, // 80: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	68, // 81: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	69, // 82: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	70, // 83: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	77, // 84: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	58, // 85: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 86: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 87: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 88: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 89: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
-	11, // 90: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	54, // 91: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	45, // 92: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	52, // 93: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	56, // 94: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	59, // 95: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 96: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 97: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 98: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 99: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
-	12, // 100: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	55, // 101: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	46, // 102: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	53, // 103: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	57, // 104: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	60, // 105: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	96, // [96:106] is the sub-list for method output_type
-	86, // [86:96] is the sub-list for method input_type
-	86, // [86:86] is the sub-list for extension type_name
-	86, // [86:86] is the sub-list for extension extendee
-	0,  // [0:86] is the sub-list for field type_name
+	74,  // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	74,  // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	15,  // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
+	17,  // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
+	25,  // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
+	26,  // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
+	28,  // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
+	29,  // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
+	31,  // 8: seatrial.agent.v1.AgentFrame.examination:type_name -> seatrial.agent.v1.Examination
+	16,  // 9: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
+	20,  // 10: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
+	19,  // 11: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
+	33,  // 12: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
+	27,  // 13: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
+	75,  // 14: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
+	14,  // 15: seatrial.agent.v1.ServerFrame.watches_changed:type_name -> seatrial.agent.v1.WatchesChanged
+	30,  // 16: seatrial.agent.v1.ServerFrame.examine:type_name -> seatrial.agent.v1.Examine
+	74,  // 17: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	76,  // 18: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	76,  // 19: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	18,  // 20: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
+	74,  // 21: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	21,  // 22: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
+	22,  // 23: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
+	24,  // 24: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	23,  // 25: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	34,  // 26: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	77,  // 27: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	0,   // 28: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
+	74,  // 29: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	74,  // 30: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	32,  // 31: seatrial.agent.v1.Examination.checks:type_name -> seatrial.agent.v1.Check
+	1,   // 32: seatrial.agent.v1.Check.state:type_name -> seatrial.agent.v1.CheckState
+	76,  // 33: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	76,  // 34: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	40,  // 35: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	46,  // 36: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	78,  // 37: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	36,  // 38: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	35,  // 39: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
+	47,  // 40: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	65,  // 41: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	66,  // 42: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	37,  // 43: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	38,  // 44: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	39,  // 45: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	76,  // 46: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	76,  // 47: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	67,  // 48: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	44,  // 49: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	45,  // 50: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	68,  // 51: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	69,  // 52: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	41,  // 53: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	42,  // 54: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	43,  // 55: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	43,  // 56: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	47,  // 57: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	70,  // 58: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	71,  // 59: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	41,  // 60: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	48,  // 61: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	48,  // 62: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	34,  // 63: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	3,   // 64: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	74,  // 65: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	74,  // 66: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	2,   // 67: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	79,  // 68: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	74,  // 69: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	74,  // 70: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	74,  // 71: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	51,  // 72: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	54,  // 73: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	54,  // 74: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	53,  // 75: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	76,  // 76: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	76,  // 77: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	76,  // 78: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	76,  // 79: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	55,  // 80: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	74,  // 81: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	52,  // 82: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	2,   // 83: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	80,  // 84: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	72,  // 85: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	73,  // 86: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	74,  // 87: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	81,  // 88: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	62,  // 89: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	4,   // 90: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	6,   // 91: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	8,   // 92: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	10,  // 93: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	12,  // 94: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	58,  // 95: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	49,  // 96: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	56,  // 97: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	60,  // 98: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	63,  // 99: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	5,   // 100: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	7,   // 101: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	9,   // 102: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	11,  // 103: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	13,  // 104: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	59,  // 105: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	50,  // 106: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	57,  // 107: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	61,  // 108: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	64,  // 109: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	100, // [100:110] is the sub-list for method output_type
+	90,  // [90:100] is the sub-list for method input_type
+	90,  // [90:90] is the sub-list for extension type_name
+	90,  // [90:90] is the sub-list for extension extendee
+	0,   // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -5146,6 +5428,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*AgentFrame_Ping)(nil),
 		(*AgentFrame_Credit)(nil),
 		(*AgentFrame_Draining)(nil),
+		(*AgentFrame_Examination)(nil),
 	}
 	file_seatrial_agent_v1_agent_proto_msgTypes[9].OneofWrappers = []any{
 		(*ServerFrame_Welcome)(nil),
@@ -5155,6 +5438,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*ServerFrame_Pong)(nil),
 		(*ServerFrame_DocumentsChanged)(nil),
 		(*ServerFrame_WatchesChanged)(nil),
+		(*ServerFrame_Examine)(nil),
 	}
 	file_seatrial_agent_v1_agent_proto_msgTypes[16].OneofWrappers = []any{
 		(*Command_Start)(nil),
@@ -5162,27 +5446,27 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[32].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[34].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{
 		(*Volume_EmptyDir)(nil),
 		(*Volume_ConfigMap)(nil),
 		(*Volume_Secret)(nil),
 		(*Volume_Claim)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[38].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[41].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[43].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[44].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[56].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[47].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[59].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -5191,8 +5475,8 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   67,
+			NumEnums:      4,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -5176,6 +5176,183 @@ func (x *LimitClusterRequest) GetMaxRuns() int32 {
 	return 0
 }
 
+type ExamineClusterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineClusterRequest) Reset() {
+	*x = ExamineClusterRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineClusterRequest) ProtoMessage() {}
+
+func (x *ExamineClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineClusterRequest.ProtoReflect.Descriptor instead.
+func (*ExamineClusterRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ExamineClusterRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ExamineClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Checks        []*ClusterCheck        `protobuf:"bytes,2,rep,name=checks,proto3" json:"checks,omitempty"`
+	ExaminedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=examined_at,json=examinedAt,proto3" json:"examined_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineClusterResponse) Reset() {
+	*x = ExamineClusterResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineClusterResponse) ProtoMessage() {}
+
+func (x *ExamineClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineClusterResponse.ProtoReflect.Descriptor instead.
+func (*ExamineClusterResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *ExamineClusterResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+func (x *ExamineClusterResponse) GetChecks() []*ClusterCheck {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *ExamineClusterResponse) GetExaminedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExaminedAt
+	}
+	return nil
+}
+
+// ClusterCheck is what an agent found out about one thing.
+type ClusterCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A word or two for what was looked at, such as "permissions tests".
+	Check string `protobuf:"bytes,1,opt,name=check,proto3" json:"check,omitempty"`
+	// "ok", "warning" or "failed".
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// A sentence.
+	Found string `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
+	// What to do about it; empty for what is well.
+	Do            string `protobuf:"bytes,4,opt,name=do,proto3" json:"do,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterCheck) Reset() {
+	*x = ClusterCheck{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterCheck) ProtoMessage() {}
+
+func (x *ClusterCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterCheck.ProtoReflect.Descriptor instead.
+func (*ClusterCheck) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *ClusterCheck) GetCheck() string {
+	if x != nil {
+		return x.Check
+	}
+	return ""
+}
+
+func (x *ClusterCheck) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ClusterCheck) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *ClusterCheck) GetDo() string {
+	if x != nil {
+		return x.Do
+	}
+	return ""
+}
+
 type LimitClusterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
@@ -5185,7 +5362,7 @@ type LimitClusterResponse struct {
 
 func (x *LimitClusterResponse) Reset() {
 	*x = LimitClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5197,7 +5374,7 @@ func (x *LimitClusterResponse) String() string {
 func (*LimitClusterResponse) ProtoMessage() {}
 
 func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5210,7 +5387,7 @@ func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitClusterResponse.ProtoReflect.Descriptor instead.
 func (*LimitClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *LimitClusterResponse) GetCluster() *Cluster {
@@ -5228,7 +5405,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5240,7 +5417,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5253,7 +5430,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 type ListClustersResponse struct {
@@ -5265,7 +5442,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5277,7 +5454,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5290,7 +5467,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -5308,7 +5485,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5320,7 +5497,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5333,7 +5510,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
 }
 
 type ListEnvironmentsResponse struct {
@@ -5345,7 +5522,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5357,7 +5534,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5370,7 +5547,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -5393,7 +5570,7 @@ type ExchangeTokenRequest struct {
 
 func (x *ExchangeTokenRequest) Reset() {
 	*x = ExchangeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5405,7 +5582,7 @@ func (x *ExchangeTokenRequest) String() string {
 func (*ExchangeTokenRequest) ProtoMessage() {}
 
 func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5418,7 +5595,7 @@ func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ExchangeTokenRequest) GetOrganization() string {
@@ -5454,7 +5631,7 @@ type ExchangeTokenResponse struct {
 
 func (x *ExchangeTokenResponse) Reset() {
 	*x = ExchangeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5466,7 +5643,7 @@ func (x *ExchangeTokenResponse) String() string {
 func (*ExchangeTokenResponse) ProtoMessage() {}
 
 func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5479,7 +5656,7 @@ func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ExchangeTokenResponse) GetToken() string {
@@ -5518,7 +5695,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5530,7 +5707,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5543,7 +5720,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
 }
 
 type WhoAmIResponse struct {
@@ -5561,7 +5738,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5573,7 +5750,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5586,7 +5763,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -5656,7 +5833,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5668,7 +5845,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5681,7 +5858,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -5736,7 +5913,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5748,7 +5925,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5761,7 +5938,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -5803,7 +5980,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5815,7 +5992,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5828,7 +6005,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Token) GetId() string {
@@ -5923,7 +6100,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5935,7 +6112,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5948,7 +6125,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
 }
 
 type ListTokensResponse struct {
@@ -5960,7 +6137,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5972,7 +6149,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5985,7 +6162,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -6004,7 +6181,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6016,7 +6193,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6029,7 +6206,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -6047,7 +6224,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6059,7 +6236,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6072,7 +6249,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{83}
 }
 
 type SignInRequest struct {
@@ -6088,7 +6265,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6100,7 +6277,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6113,7 +6290,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -6155,7 +6332,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6167,7 +6344,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6180,7 +6357,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -6669,7 +6846,19 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"Z\n" +
 	"\x13LimitClusterRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12&\n" +
-	"\bmax_runs\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\amaxRuns\"J\n" +
+	"\bmax_runs\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\amaxRuns\"4\n" +
+	"\x15ExamineClusterRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"\xc0\x01\n" +
+	"\x16ExamineClusterResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\x125\n" +
+	"\x06checks\x18\x02 \x03(\v2\x1d.seatrial.api.v1.ClusterCheckR\x06checks\x12;\n" +
+	"\vexamined_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"examinedAt\"`\n" +
+	"\fClusterCheck\x12\x14\n" +
+	"\x05check\x18\x01 \x01(\tR\x05check\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05found\x18\x03 \x01(\tR\x05found\x12\x0e\n" +
+	"\x02do\x18\x04 \x01(\tR\x02do\"J\n" +
 	"\x14LimitClusterResponse\x122\n" +
 	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"\x15\n" +
 	"\x13ListClustersRequest\"L\n" +
@@ -6786,14 +6975,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
-	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\xa6\x06\n" +
+	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\x89\a\n" +
 	"\x0eClusterService\x12^\n" +
 	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12^\n" +
 	"\rRevokeCluster\x12%.seatrial.api.v1.RevokeClusterRequest\x1a&.seatrial.api.v1.RevokeClusterResponse\x12g\n" +
 	"\x10RotateClusterKey\x12(.seatrial.api.v1.RotateClusterKeyRequest\x1a).seatrial.api.v1.RotateClusterKeyResponse\x12[\n" +
 	"\fDrainCluster\x12$.seatrial.api.v1.DrainClusterRequest\x1a%.seatrial.api.v1.DrainClusterResponse\x12a\n" +
 	"\x0eUndrainCluster\x12&.seatrial.api.v1.UndrainClusterRequest\x1a'.seatrial.api.v1.UndrainClusterResponse\x12[\n" +
-	"\fLimitCluster\x12$.seatrial.api.v1.LimitClusterRequest\x1a%.seatrial.api.v1.LimitClusterResponse\x12`\n" +
+	"\fLimitCluster\x12$.seatrial.api.v1.LimitClusterRequest\x1a%.seatrial.api.v1.LimitClusterResponse\x12a\n" +
+	"\x0eExamineCluster\x12&.seatrial.api.v1.ExamineClusterRequest\x1a'.seatrial.api.v1.ExamineClusterResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
 	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\x9c\x04\n" +
 	"\x0fIdentityService\x12N\n" +
@@ -6819,7 +7009,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -6889,89 +7079,92 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*UndrainClusterRequest)(nil),    // 65: seatrial.api.v1.UndrainClusterRequest
 	(*UndrainClusterResponse)(nil),   // 66: seatrial.api.v1.UndrainClusterResponse
 	(*LimitClusterRequest)(nil),      // 67: seatrial.api.v1.LimitClusterRequest
-	(*LimitClusterResponse)(nil),     // 68: seatrial.api.v1.LimitClusterResponse
-	(*ListClustersRequest)(nil),      // 69: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 70: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 71: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 72: seatrial.api.v1.ListEnvironmentsResponse
-	(*ExchangeTokenRequest)(nil),     // 73: seatrial.api.v1.ExchangeTokenRequest
-	(*ExchangeTokenResponse)(nil),    // 74: seatrial.api.v1.ExchangeTokenResponse
-	(*WhoAmIRequest)(nil),            // 75: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 76: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 77: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 78: seatrial.api.v1.CreateTokenResponse
-	(*Token)(nil),                    // 79: seatrial.api.v1.Token
-	(*ListTokensRequest)(nil),        // 80: seatrial.api.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 81: seatrial.api.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 82: seatrial.api.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 83: seatrial.api.v1.RevokeTokenResponse
-	(*SignInRequest)(nil),            // 84: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 85: seatrial.api.v1.SignInResponse
-	nil,                              // 86: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 87: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 88: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 89: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 90: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 91: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 92: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 93: seatrial.api.v1.Schedule
-	(*Trigger)(nil),                  // 94: seatrial.api.v1.Trigger
-	(*Webhook)(nil),                  // 95: seatrial.api.v1.Webhook
-	(*durationpb.Duration)(nil),      // 96: google.protobuf.Duration
+	(*ExamineClusterRequest)(nil),    // 68: seatrial.api.v1.ExamineClusterRequest
+	(*ExamineClusterResponse)(nil),   // 69: seatrial.api.v1.ExamineClusterResponse
+	(*ClusterCheck)(nil),             // 70: seatrial.api.v1.ClusterCheck
+	(*LimitClusterResponse)(nil),     // 71: seatrial.api.v1.LimitClusterResponse
+	(*ListClustersRequest)(nil),      // 72: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 73: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 74: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 75: seatrial.api.v1.ListEnvironmentsResponse
+	(*ExchangeTokenRequest)(nil),     // 76: seatrial.api.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),    // 77: seatrial.api.v1.ExchangeTokenResponse
+	(*WhoAmIRequest)(nil),            // 78: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 79: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 80: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 81: seatrial.api.v1.CreateTokenResponse
+	(*Token)(nil),                    // 82: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 83: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 84: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 85: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 86: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 87: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 88: seatrial.api.v1.SignInResponse
+	nil,                              // 89: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 90: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 91: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 92: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 93: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 94: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 95: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 96: seatrial.api.v1.Schedule
+	(*Trigger)(nil),                  // 97: seatrial.api.v1.Trigger
+	(*Webhook)(nil),                  // 98: seatrial.api.v1.Webhook
+	(*durationpb.Duration)(nil),      // 99: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	86,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	92,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	89,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	95,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	92,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
-	87,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	92,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	95,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	90,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	95,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
 	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	93,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	94,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	95,  // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	92,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	96,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	97,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	98,  // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	95,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 17: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	5,   // 18: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	6,   // 19: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,   // 20: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,   // 21: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	88,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	92,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	92,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	91,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	95,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	95,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	95,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	23,  // 26: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	22,  // 27: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	21,  // 28: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	20,  // 29: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
 	1,   // 30: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	24,  // 31: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	89,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	92,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,   // 33: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	92,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	95,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	95,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	26,  // 36: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	25,  // 37: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
 	2,   // 38: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	92,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	95,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	95,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 41: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
 	1,   // 42: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	92,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	92,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	95,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	95,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 45: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
 	28,  // 46: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
 	27,  // 47: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	96,  // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	96,  // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	99,  // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	99,  // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
 	1,   // 50: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	90,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	93,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	31,  // 52: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
 	19,  // 53: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 54: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
@@ -6980,103 +7173,108 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	19,  // 57: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 58: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 59: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	96,  // 60: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	99,  // 60: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
 	46,  // 61: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
 	49,  // 62: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
 	53,  // 63: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
 	27,  // 64: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
 	54,  // 65: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	96,  // 66: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	96,  // 67: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	92,  // 68: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	92,  // 69: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	92,  // 70: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	92,  // 71: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	92,  // 72: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
-	91,  // 73: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	92,  // 74: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	99,  // 66: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	99,  // 67: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	95,  // 68: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	95,  // 69: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	95,  // 70: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	95,  // 71: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	95,  // 72: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	94,  // 73: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	95,  // 74: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
 	55,  // 75: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	56,  // 76: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	92,  // 77: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	95,  // 77: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
 	55,  // 78: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	55,  // 79: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	55,  // 80: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	55,  // 81: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 82: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 83: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 84: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	92,  // 85: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 86: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	96,  // 87: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	92,  // 88: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 89: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	92,  // 90: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	92,  // 91: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	79,  // 92: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	92,  // 93: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 94: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 95: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 96: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 97: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 98: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 99: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 100: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 101: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 102: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 103: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 104: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 105: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 106: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 107: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 108: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 109: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 110: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 111: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 112: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
-	65,  // 113: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
-	67,  // 114: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
-	69,  // 115: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	71,  // 116: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	75,  // 117: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	77,  // 118: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	80,  // 119: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	82,  // 120: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	84,  // 121: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	73,  // 122: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 123: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 124: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 125: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 126: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 127: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 128: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 129: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 130: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 131: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 132: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 133: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 134: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 135: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 136: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 137: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 138: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 139: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 140: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 141: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
-	66,  // 142: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
-	68,  // 143: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
-	70,  // 144: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	72,  // 145: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	76,  // 146: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	78,  // 147: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	81,  // 148: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	83,  // 149: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	85,  // 150: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	74,  // 151: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	123, // [123:152] is the sub-list for method output_type
-	94,  // [94:123] is the sub-list for method input_type
-	94,  // [94:94] is the sub-list for extension type_name
-	94,  // [94:94] is the sub-list for extension extendee
-	0,   // [0:94] is the sub-list for field type_name
+	55,  // 82: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	70,  // 83: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
+	95,  // 84: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
+	55,  // 85: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 86: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 87: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	95,  // 88: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	95,  // 89: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	99,  // 90: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	95,  // 91: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	95,  // 92: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	95,  // 93: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	95,  // 94: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	82,  // 95: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	95,  // 96: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 97: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 98: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 99: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 100: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 101: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 102: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 103: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 104: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 105: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 106: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 107: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 108: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 109: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 110: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 111: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 112: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 113: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 114: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 115: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	65,  // 116: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	67,  // 117: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	68,  // 118: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
+	72,  // 119: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	74,  // 120: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	78,  // 121: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	80,  // 122: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	83,  // 123: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	85,  // 124: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	87,  // 125: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	76,  // 126: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 127: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 128: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 129: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 130: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 131: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 132: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 133: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 134: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 135: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 136: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 137: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 138: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 139: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 140: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 141: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 142: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 143: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 144: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 145: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	66,  // 146: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	71,  // 147: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	69,  // 148: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
+	73,  // 149: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	75,  // 150: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	79,  // 151: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	81,  // 152: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	84,  // 153: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	86,  // 154: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	88,  // 155: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	77,  // 156: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	127, // [127:157] is the sub-list for method output_type
+	97,  // [97:127] is the sub-list for method input_type
+	97,  // [97:97] is the sub-list for extension type_name
+	97,  // [97:97] is the sub-list for extension extendee
+	0,   // [0:97] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -7095,7 +7293,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   89,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -106,6 +106,9 @@ const (
 	// ClusterServiceLimitClusterProcedure is the fully-qualified name of the ClusterService's
 	// LimitCluster RPC.
 	ClusterServiceLimitClusterProcedure = "/seatrial.api.v1.ClusterService/LimitCluster"
+	// ClusterServiceExamineClusterProcedure is the fully-qualified name of the ClusterService's
+	// ExamineCluster RPC.
+	ClusterServiceExamineClusterProcedure = "/seatrial.api.v1.ClusterService/ExamineCluster"
 	// ClusterServiceListClustersProcedure is the fully-qualified name of the ClusterService's
 	// ListClusters RPC.
 	ClusterServiceListClustersProcedure = "/seatrial.api.v1.ClusterService/ListClusters"
@@ -707,6 +710,8 @@ type ClusterServiceClient interface {
 	UndrainCluster(context.Context, *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error)
 	// LimitCluster says how many runs may be under way in a cluster at once.
 	LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error)
+	// ExamineCluster has a cluster's agent look at itself and its cluster, and waits for what it says, half a minute at most.
+	ExamineCluster(context.Context, *v1.ExamineClusterRequest) (*v1.ExamineClusterResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -758,6 +763,12 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(clusterServiceMethods.ByName("LimitCluster")),
 			connect.WithClientOptions(opts...),
 		),
+		examineCluster: connect.NewClient[v1.ExamineClusterRequest, v1.ExamineClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceExamineClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("ExamineCluster")),
+			connect.WithClientOptions(opts...),
+		),
 		listClusters: connect.NewClient[v1.ListClustersRequest, v1.ListClustersResponse](
 			httpClient,
 			baseURL+ClusterServiceListClustersProcedure,
@@ -783,6 +794,7 @@ type clusterServiceClient struct {
 	drainCluster     *connect.Client[v1.DrainClusterRequest, v1.DrainClusterResponse]
 	undrainCluster   *connect.Client[v1.UndrainClusterRequest, v1.UndrainClusterResponse]
 	limitCluster     *connect.Client[v1.LimitClusterRequest, v1.LimitClusterResponse]
+	examineCluster   *connect.Client[v1.ExamineClusterRequest, v1.ExamineClusterResponse]
 	listClusters     *connect.Client[v1.ListClustersRequest, v1.ListClustersResponse]
 	listEnvironments *connect.Client[v1.ListEnvironmentsRequest, v1.ListEnvironmentsResponse]
 }
@@ -841,6 +853,15 @@ func (c *clusterServiceClient) LimitCluster(ctx context.Context, req *v1.LimitCl
 	return nil, err
 }
 
+// ExamineCluster calls seatrial.api.v1.ClusterService.ExamineCluster.
+func (c *clusterServiceClient) ExamineCluster(ctx context.Context, req *v1.ExamineClusterRequest) (*v1.ExamineClusterResponse, error) {
+	response, err := c.examineCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListClusters calls seatrial.api.v1.ClusterService.ListClusters.
 func (c *clusterServiceClient) ListClusters(ctx context.Context, req *v1.ListClustersRequest) (*v1.ListClustersResponse, error) {
 	response, err := c.listClusters.CallUnary(ctx, connect.NewRequest(req))
@@ -874,6 +895,8 @@ type ClusterServiceHandler interface {
 	UndrainCluster(context.Context, *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error)
 	// LimitCluster says how many runs may be under way in a cluster at once.
 	LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error)
+	// ExamineCluster has a cluster's agent look at itself and its cluster, and waits for what it says, half a minute at most.
+	ExamineCluster(context.Context, *v1.ExamineClusterRequest) (*v1.ExamineClusterResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -921,6 +944,12 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		connect.WithSchema(clusterServiceMethods.ByName("LimitCluster")),
 		connect.WithHandlerOptions(opts...),
 	)
+	clusterServiceExamineClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceExamineClusterProcedure,
+		svc.ExamineCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("ExamineCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
 	clusterServiceListClustersHandler := connect.NewUnaryHandlerSimple(
 		ClusterServiceListClustersProcedure,
 		svc.ListClusters,
@@ -949,6 +978,8 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 			clusterServiceUndrainClusterHandler.ServeHTTP(w, r)
 		case ClusterServiceLimitClusterProcedure:
 			clusterServiceLimitClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceExamineClusterProcedure:
+			clusterServiceExamineClusterHandler.ServeHTTP(w, r)
 		case ClusterServiceListClustersProcedure:
 			clusterServiceListClustersHandler.ServeHTTP(w, r)
 		case ClusterServiceListEnvironmentsProcedure:
@@ -984,6 +1015,10 @@ func (UnimplementedClusterServiceHandler) UndrainCluster(context.Context, *v1.Un
 
 func (UnimplementedClusterServiceHandler) LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.LimitCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) ExamineCluster(context.Context, *v1.ExamineClusterRequest) (*v1.ExamineClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.ExamineCluster is not implemented"))
 }
 
 func (UnimplementedClusterServiceHandler) ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error) {

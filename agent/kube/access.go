@@ -1,0 +1,89 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Access is a right. An empty namespace means all of them, an empty name any object.
+type Access struct {
+	Group       string `json:"group,omitempty"`
+	Resource    string `json:"resource"`
+	Subresource string `json:"subresource,omitempty"`
+	Verb        string `json:"verb"`
+	Namespace   string `json:"namespace,omitempty"`
+	Name        string `json:"name,omitempty"`
+}
+
+// String is the right as people say it: "create jobs", "get pods/log".
+func (a Access) String() string {
+	out := a.Verb + " " + a.Resource
+	if a.Subresource != "" {
+		out += "/" + a.Subresource
+	}
+	if a.Name != "" {
+		out += " " + a.Name
+	}
+	return out
+}
+
+// accessReview is a SelfSubjectAccessReview, which everybody may create who has signed in.
+type accessReview struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Spec       struct {
+		Attributes Access `json:"resourceAttributes"`
+	} `json:"spec"`
+	Status struct {
+		Allowed bool `json:"allowed"`
+	} `json:"status"`
+}
+
+// May asks the API server whether this client has a right.
+func (c *Client) May(ctx context.Context, a Access) (bool, error) {
+	review := accessReview{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"}
+	review.Spec.Attributes = a
+	body, err := json.Marshal(review)
+	if err != nil {
+		return false, fmt.Errorf("ask whether it may %s: %w", a, err)
+	}
+	answer := c.core.Post().AbsPath("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews").
+		SetHeader("Content-Type", runtime.ContentTypeJSON).SetHeader("Accept", runtime.ContentTypeJSON).Body(body).Do(ctx)
+	if err := answer.Error(); err != nil { // with the server's own words, which those of Raw are not
+		return false, fmt.Errorf("ask whether it may %s: %w", a, err)
+	}
+	raw, err := answer.Raw()
+	if err != nil {
+		return false, fmt.Errorf("ask whether it may %s: %w", a, err)
+	}
+	if err := json.Unmarshal(raw, &review); err != nil {
+		return false, fmt.Errorf("ask whether it may %s: %w", a, err)
+	}
+	return review.Status.Allowed, nil
+}
+
+// ServerTime returns the clock of the API server, exact to a second, and how long the answer took.
+func (c *Client) ServerTime(ctx context.Context) (at time.Time, took time.Duration, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.core.Get().AbsPath("/version").URL().String(), http.NoBody)
+	if err != nil {
+		return time.Time{}, 0, fmt.Errorf("ask the API server for the time: %w", err)
+	}
+	began := time.Now()
+	res, err := c.core.Client.Do(r)
+	if err != nil {
+		return time.Time{}, 0, fmt.Errorf("ask the API server for the time: %w", err)
+	}
+	took = time.Since(began)
+	if err := res.Body.Close(); err != nil {
+		return time.Time{}, took, fmt.Errorf("ask the API server for the time: %w", err)
+	}
+	if at, err = http.ParseTime(res.Header.Get("Date")); err != nil {
+		return time.Time{}, took, fmt.Errorf("the API server says no time: %w", err)
+	}
+	return at, took, nil
+}
