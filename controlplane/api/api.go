@@ -24,6 +24,7 @@ type Options struct {
 	Runner    Runner
 	Queues    Queues
 	Releases  Releases
+	Sharer    Sharer
 	Tests     Tests
 	Insight   Insight
 	Searcher  Searcher
