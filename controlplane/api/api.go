@@ -25,6 +25,7 @@ type Options struct {
 	Queues    Queues
 	Examiner  Examiner
 	Releases  Releases
+	Sharer    Sharer
 	Tests     Tests
 	Insight   Insight
 	Searcher  Searcher

@@ -34,7 +34,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		return tenant.ScopeRun, true
 	case apiv1connect.TestServiceQuarantineTestProcedure, apiv1connect.TestServiceEndQuarantineProcedure,
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
-		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
+		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure,
+		apiv1connect.ReleaseServiceShareReleaseProcedure, apiv1connect.ReleaseServiceRevokeSnapshotProcedure:
 		return tenant.ScopeRelease, true
 	case apiv1connect.TriggerServiceCreateReceiverProcedure, apiv1connect.TriggerServiceRotateReceiverProcedure,
 		apiv1connect.TriggerServiceRemoveReceiverProcedure, apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
@@ -71,7 +72,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceSearchProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
 		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
-		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
+		apiv1connect.ReleaseServiceDryRunPolicyProcedure, apiv1connect.ReleaseServiceListSnapshotsProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure,
 		apiv1connect.CatalogServiceListRevisionsProcedure, apiv1connect.CatalogServiceGetRevisionProcedure,
 		apiv1connect.CatalogServiceListDocumentsProcedure, apiv1connect.CatalogServiceListRepositoriesProcedure,

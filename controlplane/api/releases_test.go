@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -91,6 +93,19 @@ func (r releases) Revoke(ctx context.Context, _, _, waiver string) error {
 	return r.w.check(ctx)
 }
 
+func (r releases) Share(ctx context.Context, application, version string, lifetime time.Duration) (release.Snapshot, string, error) {
+	return release.Snapshot{Application: application, Version: version, State: verdict.Ready, Maker: "ann", ExpiresAt: time.Unix(0, 0).Add(lifetime)}, "st_view_x", r.w.check(ctx)
+}
+
+func (r releases) Snapshots(ctx context.Context, application, version string) ([]release.Snapshot, error) {
+	return []release.Snapshot{{Application: application, Version: version}}, r.w.check(ctx)
+}
+
+func (r releases) RevokeSnapshot(ctx context.Context, id uuid.UUID) error {
+	r.w.reason = id.String()
+	return r.w.check(ctx)
+}
+
 func (r releases) Try(ctx context.Context, t release.TrialRequest) (release.Trials, error) {
 	return release.Trials{Policy: t.Source, Changed: 1, List: []release.Trial{{
 		Release: r.w.release, Before: verdict.Ready, After: verdict.NotReady, Rules: []compare.RuleChange{{ID: "r", Before: compare.Holds, After: compare.Broken}},
@@ -159,6 +174,21 @@ func releaseCalls() map[string]call {
 		}},
 		"RevokeWaiver": {"release", func(ctx context.Context, b *bench) error {
 			_, err := b.releases.RevokeWaiver(ctx, &apiv1.RevokeWaiverRequest{Application: application, Version: version, Id: "w"})
+			return err
+		}},
+		"ShareRelease": {"release", func(ctx context.Context, b *bench) error {
+			res, err := b.releases.ShareRelease(ctx, &apiv1.ShareReleaseRequest{Application: application, Version: version, Lifetime: durationpb.New(time.Hour)})
+			if err == nil && !strings.HasSuffix(res.GetUrl(), "/s/st_view_x") {
+				err = fmt.Errorf("the link is %q", res.GetUrl())
+			}
+			return err
+		}},
+		"ListSnapshots": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.ListSnapshots(ctx, &apiv1.ListSnapshotsRequest{})
+			return err
+		}},
+		"RevokeSnapshot": {"release", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.RevokeSnapshot(ctx, &apiv1.RevokeSnapshotRequest{Id: uuid.NewString()})
 			return err
 		}},
 		"GetReleaseBundle": {"read", func(ctx context.Context, b *bench) error {

@@ -48,6 +48,14 @@ type Releases interface {
 	Try(ctx context.Context, t release.TrialRequest) (release.Trials, error)
 }
 
+// Sharer keeps snapshots of releases. Implemented by share.
+type Sharer interface {
+	Share(ctx context.Context, application, version string, lifetime time.Duration) (kept release.Snapshot, secret string, err error)
+	// Snapshots lists those that can be read; of all releases when both names are empty.
+	Snapshots(ctx context.Context, application, version string) ([]release.Snapshot, error)
+	RevokeSnapshot(ctx context.Context, id uuid.UUID) error
+}
+
 // Bundles signs for the viewer's organization. Implemented by sign.
 type Bundles interface {
 	// Bundle writes the signed bundle of a release on what is known now, and nothing at all when it cannot be made.

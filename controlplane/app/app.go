@@ -31,6 +31,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/outlook"
+	"github.com/seatrial/seatrial/controlplane/release/share"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/search"
@@ -73,6 +74,7 @@ type parts struct {
 	catalog  *catalog.Catalog
 	mirror   *mirror.Mirror
 	releases *assess.Service
+	share    *share.Service
 	bundles  *sign.Service
 	tests    *board.Board
 	insight  *insight.Service

@@ -43,7 +43,7 @@ func absent() values {
 	return values{
 		"execution": uuid.NewString(), "attempt": uuid.NewString(), "run": uuid.NewString(), "file": uuid.NewString(), "waiver": uuid.NewString(),
 		"cluster": uuid.NewString(), "workflow": "checkout-zeta9", "template": "template-zeta9", "environment": "quay-zeta9", "application": "shop-zeta9", "version": "9.9.9",
-		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9", "schedule": "nightly-zeta9", "trigger": "onpush-zeta9", "receiver": "forge-zeta9", "webhook": "chat-zeta9", "source": policyOf("zeta9"),
+		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9", "schedule": "nightly-zeta9", "trigger": "onpush-zeta9", "receiver": "forge-zeta9", "webhook": "chat-zeta9", "snapshot": "00000000-0000-4000-8000-000000000009", "source": policyOf("zeta9"),
 	}
 }
 
@@ -134,14 +134,16 @@ func (w *world) fill(t *testing.T) {
 	failed := results.GetResults()[0]
 	_, err = tests.QuarantineTest(t.Context(), &apiv1.QuarantineTestRequest{Key: failed.GetKey(), Owner: "owner-" + mark, Reason: "reason-" + mark})
 	worked(t, err)
+	shared, err := releases.ShareRelease(t.Context(), &apiv1.ShareReleaseRequest{Application: name.GetApplication(), Version: name.GetVersion()})
+	worked(t, err)
 	w.theirs = values{
 		"execution": e.GetExecution().GetId(), "attempt": attempt, "run": e.GetExecution().GetRuns()[0].GetId(), "file": files.GetFiles()[0].GetId(),
 		"waiver": uuid.NewString(), "cluster": enrolled.GetCluster().GetId(), "workflow": "checkout-" + mark, "template": "template-" + mark,
 		"environment": "quay-" + mark, "application": name.GetApplication(), "version": name.GetVersion(), "test": failed.GetKey(),
-		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark, "schedule": "nightly-" + mark, "trigger": "onpush-" + mark, "receiver": "forge-" + mark, "webhook": "chat-" + mark, "source": policy,
+		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark, "schedule": "nightly-" + mark, "trigger": "onpush-" + mark, "receiver": "forge-" + mark, "webhook": "chat-" + mark, "source": policy, "snapshot": shared.GetSnapshot().GetId(),
 	}
 	w.known = []string{mark, "expected 1, got 2"}
-	for _, k := range []kind{"execution", "attempt", "run", "file", "cluster"} {
+	for _, k := range []kind{"execution", "attempt", "run", "file", "cluster", "snapshot"} {
 		w.known = append(w.known, w.theirs[k])
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/outlook"
+	"github.com/seatrial/seatrial/controlplane/release/share"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/starter"
@@ -55,6 +56,7 @@ func (p *parts) sweep(ctx context.Context) error {
 	p.bundles = sign.NewService(sign.Config{
 		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,
 	})
+	p.share = share.New(share.Config{Store: p.store, Releases: p.releases, Secrets: p.auth, Log: p.log})
 	p.tests = board.New(p.store, p.bus, p.log, nil)
 	p.insight = insight.New(p.store, nil)
 	p.search = search.New(p.store)

@@ -56,6 +56,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -162,6 +163,8 @@ type Client struct {
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
 	Setting *SettingClient
+	// Snapshot is the client for interacting with the Snapshot builders.
+	Snapshot *SnapshotClient
 	// Step is the client for interacting with the Step builders.
 	Step *StepClient
 	// StripBlock is the client for interacting with the StripBlock builders.
@@ -247,6 +250,7 @@ func (c *Client) init() {
 	c.SearchWord = NewSearchWordClient(c.config)
 	c.Service = NewServiceClient(c.config)
 	c.Setting = NewSettingClient(c.config)
+	c.Snapshot = NewSnapshotClient(c.config)
 	c.Step = NewStepClient(c.config)
 	c.StripBlock = NewStripBlockClient(c.config)
 	c.Team = NewTeamClient(c.config)
@@ -396,6 +400,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		SearchWord:              NewSearchWordClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
+		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
 		StripBlock:              NewStripBlockClient(cfg),
 		Team:                    NewTeamClient(cfg),
@@ -472,6 +477,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		SearchWord:              NewSearchWordClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
+		Snapshot:                NewSnapshotClient(cfg),
 		Step:                    NewStepClient(cfg),
 		StripBlock:              NewStripBlockClient(cfg),
 		Team:                    NewTeamClient(cfg),
@@ -525,10 +531,11 @@ func (c *Client) Use(hooks ...Hook) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Step, c.StripBlock,
-		c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule, c.UnreliableTest,
-		c.Waiver, c.WatchMark, c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
+		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
+		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -545,10 +552,11 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Step, c.StripBlock,
-		c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule, c.UnreliableTest,
-		c.Waiver, c.WatchMark, c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
+		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
+		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -637,6 +645,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Service.mutate(ctx, m)
 	case *SettingMutation:
 		return c.Setting.mutate(ctx, m)
+	case *SnapshotMutation:
+		return c.Snapshot.mutate(ctx, m)
 	case *StepMutation:
 		return c.Step.mutate(ctx, m)
 	case *StripBlockMutation:
@@ -7236,6 +7246,172 @@ func (c *SettingClient) mutate(ctx context.Context, m *SettingMutation) (Value, 
 	}
 }
 
+// SnapshotClient is a client for the Snapshot schema.
+type SnapshotClient struct {
+	config
+}
+
+// NewSnapshotClient returns a client for the Snapshot from the given config.
+func NewSnapshotClient(c config) *SnapshotClient {
+	return &SnapshotClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `snapshot.Hooks(f(g(h())))`.
+func (c *SnapshotClient) Use(hooks ...Hook) {
+	c.hooks.Snapshot = append(c.hooks.Snapshot, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `snapshot.Intercept(f(g(h())))`.
+func (c *SnapshotClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Snapshot = append(c.inters.Snapshot, interceptors...)
+}
+
+// Create returns a builder for creating a Snapshot entity.
+func (c *SnapshotClient) Create() *SnapshotCreate {
+	mutation := newSnapshotMutation(c.config, OpCreate)
+	return &SnapshotCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Snapshot entities.
+func (c *SnapshotClient) CreateBulk(builders ...*SnapshotCreate) *SnapshotCreateBulk {
+	return &SnapshotCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SnapshotClient) MapCreateBulk(slice any, setFunc func(*SnapshotCreate, int)) *SnapshotCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SnapshotCreateBulk{err: fmt.Errorf("calling to SnapshotClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SnapshotCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SnapshotCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Snapshot.
+func (c *SnapshotClient) Update() *SnapshotUpdate {
+	mutation := newSnapshotMutation(c.config, OpUpdate)
+	return &SnapshotUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SnapshotClient) UpdateOne(_m *Snapshot) *SnapshotUpdateOne {
+	mutation := newSnapshotMutation(c.config, OpUpdateOne, withSnapshot(_m))
+	return &SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SnapshotClient) UpdateOneID(id uuid.UUID) *SnapshotUpdateOne {
+	mutation := newSnapshotMutation(c.config, OpUpdateOne, withSnapshotID(id))
+	return &SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Snapshot.
+func (c *SnapshotClient) Delete() *SnapshotDelete {
+	mutation := newSnapshotMutation(c.config, OpDelete)
+	return &SnapshotDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SnapshotClient) DeleteOne(_m *Snapshot) *SnapshotDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SnapshotClient) DeleteOneID(id uuid.UUID) *SnapshotDeleteOne {
+	builder := c.Delete().Where(snapshot.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SnapshotDeleteOne{builder}
+}
+
+// Query returns a query builder for Snapshot.
+func (c *SnapshotClient) Query() *SnapshotQuery {
+	return &SnapshotQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSnapshot},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Snapshot entity by its id.
+func (c *SnapshotClient) Get(ctx context.Context, id uuid.UUID) (*Snapshot, error) {
+	return c.Query().Where(snapshot.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SnapshotClient) GetX(ctx context.Context, id uuid.UUID) *Snapshot {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Snapshot.
+func (c *SnapshotClient) QueryOrganization(_m *Snapshot) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(snapshot.Table, snapshot.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, snapshot.OrganizationTable, snapshot.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRelease queries the release edge of a Snapshot.
+func (c *SnapshotClient) QueryRelease(_m *Snapshot) *ReleaseQuery {
+	query := (&ReleaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(snapshot.Table, snapshot.FieldID, id),
+			sqlgraph.To(release.Table, release.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, snapshot.ReleaseTable, snapshot.ReleaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *SnapshotClient) Hooks() []Hook {
+	hooks := c.hooks.Snapshot
+	return append(hooks[:len(hooks):len(hooks)], snapshot.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SnapshotClient) Interceptors() []Interceptor {
+	return c.inters.Snapshot
+}
+
+func (c *SnapshotClient) mutate(ctx context.Context, m *SnapshotMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SnapshotCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SnapshotUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SnapshotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SnapshotDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Snapshot mutation op: %q", m.Op())
+	}
+}
+
 // StepClient is a client for the Step schema.
 type StepClient struct {
 	config
@@ -10035,9 +10211,10 @@ type (
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Step, StripBlock, Team, TeamMember, Template, TemplateRevision,
-		TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule, UnreliableTest,
-		Waiver, WatchMark, Webhook, Workflow, WorkflowRevision []ent.Hook
+		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
+		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
@@ -10046,9 +10223,10 @@ type (
 		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Step, StripBlock, Team, TeamMember, Template, TemplateRevision,
-		TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule, UnreliableTest,
-		Waiver, WatchMark, Webhook, Workflow, WorkflowRevision []ent.Interceptor
+		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
+		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		WorkflowRevision []ent.Interceptor
 	}
 )
 

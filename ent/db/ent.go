@@ -52,6 +52,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -169,6 +170,7 @@ func checkColumn(t, c string) error {
 			searchword.Table:              searchword.ValidColumn,
 			service.Table:                 service.ValidColumn,
 			setting.Table:                 setting.ValidColumn,
+			snapshot.Table:                snapshot.ValidColumn,
 			step.Table:                    step.ValidColumn,
 			stripblock.Table:              stripblock.ValidColumn,
 			team.Table:                    team.ValidColumn,

@@ -94,6 +94,8 @@ type Tx struct {
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
 	Setting *SettingClient
+	// Snapshot is the client for interacting with the Snapshot builders.
+	Snapshot *SnapshotClient
 	// Step is the client for interacting with the Step builders.
 	Step *StepClient
 	// StripBlock is the client for interacting with the StripBlock builders.
@@ -299,6 +301,7 @@ func (tx *Tx) init() {
 	tx.SearchWord = NewSearchWordClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
+	tx.Snapshot = NewSnapshotClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
 	tx.StripBlock = NewStripBlockClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)

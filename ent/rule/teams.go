@@ -38,7 +38,7 @@ func paths() map[string][]string {
 		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
 		"Receiver": {}, "Trigger": {}, "Reaction": {"trigger"}, "Webhook": {}, "Delivery": {"webhook"},
 		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
-		"ReleaseChange": {"release"}, "Waiver": {"release"}, "ReleaseExecution": {"release"},
+		"ReleaseChange": {"release"}, "Waiver": {"release"}, "Snapshot": {"release"}, "ReleaseExecution": {"release"},
 		"Execution": execution, "Run": attempt, "Attempt": attempt, "Call": attempt, "File": attempt, "TestResult": attempt,
 		"Step": of, "Service": of, "LogStream": of, "AgentCommand": of, "LogChunk": append([]string{"stream"}, of...),
 	}

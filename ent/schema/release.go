@@ -186,3 +186,32 @@ func (Waiver) Edges() []ent.Edge { return []ent.Edge{parent("release", Release.T
 
 // Indexes of the table.
 func (Waiver) Indexes() []ent.Index { return []ent.Index{index.Fields("release_id")} }
+
+// Snapshot is a release as it was when somebody shared it: whoever has the link reads it, until it expires or is revoked.
+type Snapshot struct{ ent.Schema }
+
+// Mixin of the table.
+func (Snapshot) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Snapshot) Fields() []ent.Field {
+	return []ent.Field{
+		ref("release"),
+		field.String("state").Immutable(), // the verdict that it shows
+		field.String("maker").Immutable(), // who shared it
+		field.Bytes("hash").Immutable().Sensitive(),
+		field.Bytes("content").Immutable(), // the report in JSON, compressed by zstd
+		field.Time("expires_at").Immutable(),
+		field.String("revoked_by").Default(""),
+		field.Time("revoked_at").Optional().Nillable(),
+		field.Time("opened_at").Optional().Nillable(), // last, to the hour
+	}
+}
+
+// Edges of the table.
+func (Snapshot) Edges() []ent.Edge { return []ent.Edge{parent("release", Release.Type)} }
+
+// Indexes of the table. A link says nothing but its secret.
+func (Snapshot) Indexes() []ent.Index {
+	return []ent.Index{unique("hash"), index.Fields("hash"), index.Fields("release_id")}
+}

@@ -25,6 +25,8 @@ func actions() map[string]string {
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  "RequestWaiver",
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/approve": "ApproveWaiver",
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/revoke":  "RevokeWaiver",
+		"POST /o/{org}/releases/{application}/{version}/snapshots":                "ShareRelease",
+		"POST /o/{org}/settings/snapshots/{id}/revoke":                            "RevokeSnapshot",
 		"POST /o/{org}/tests/{key}/quarantine":                                    "QuarantineTest",
 		"POST /o/{org}/tests/{key}/quarantine/end":                                "EndQuarantine",
 		"POST /o/{org}/schedules/{name}/suspend":                                  "SuspendSchedule",

@@ -43,7 +43,7 @@ func everyPage() map[string]string {
 		"audit":    "/o/acme/settings/audit",
 		"triggers": "/o/acme/triggers", "webhooks": "/o/acme/settings/webhooks", "webhook": "/o/acme/settings/webhooks/chat", "webhook-paused": "/o/acme/settings/webhooks/incident-desk", "webhook-needs": "/o/acme/settings/webhooks/war-room", "events": "/o/acme/events",
 		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "policies": "/o/acme/settings/policies?policy=prod-gate",
-		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
+		"snapshots": "/o/acme/settings/snapshots", "access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
 		"api":        "/api", "api-service": "/api/AuditService",
 		"absent": "/o/acme/nothing",
@@ -53,8 +53,9 @@ func everyPage() map[string]string {
 // noPages lists the addresses that show no page of their own, and why.
 func noPages() map[string]string {
 	return map[string]string{
-		"GET /{$}":                        "it leads to the organization",
-		"GET /o/{org}/settings":           "it leads to the account",
+		"GET /{$}":              "it leads to the organization",
+		"GET /o/{org}/settings": "it leads to the account",
+		"GET /s/{secret}":       "a document that stands alone, as TestSnapshot shows", "GET /s/{secret}/report.json": "a download",
 		"GET /login":                      "who is signed in is led away from it",
 		"GET /login/sso/{org}/{provider}": "it leads to the provider", "GET /login/sso/{org}/{provider}/callback": "it leads back from there",
 		"GET /o/{org}/executions/{id}/events": "a stream", "GET /o/{org}/executions/{id}/log/{step}/events": "a stream",

@@ -67,6 +67,9 @@ func (s *site) showRelease(w http.ResponseWriter, r *http.Request, m view.Member
 	p.Frame = s.frame(r, found.Application+" "+found.Version+": "+words.Readiness(found.State), parts.Releases)
 	p.Release, p.Report = found, readiness.Of(found, out, s.Now())
 	p.Viewer, p.MayWaive, p.Role = m.Viewer.Name, m.Viewer.Allows(tenant.ScopeRelease), string(m.Viewer.Role)
+	if p.Shared.List, err = s.Snapshots.Snapshots(r.Context(), found.Application, found.Version); err != nil {
+		return err
+	}
 	p.Frame.Refresh = p.Events != "" && p.Report.Running() && !p.MayWaive
 	return render(r.Context(), w, status, pages.Release, p)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -48,15 +49,23 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case r.Context().Err() != nil:
 		return
 	case kind == fault.Internal:
-		s.Log.ErrorContext(r.Context(), "page failed", "id", id, "path", r.URL.Path, "error", err)
+		s.Log.ErrorContext(r.Context(), "page failed", "id", id, "path", loggable(r), "error", err)
 	default:
-		s.Log.DebugContext(r.Context(), "page refused", "id", id, "path", r.URL.Path, "error", err)
+		s.Log.DebugContext(r.Context(), "page refused", "id", id, "path", loggable(r), "error", err)
 	}
 	p.Frame = s.frame(r, p.Title, "")
 	if err := render(r.Context(), w, p.Status, pages.Problem, p); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "id", id, "error", err)
 		http.Error(w, "Error "+id, http.StatusInternalServerError)
 	}
+}
+
+// loggable is the path of a request as it may stand in a log: without the secret of a link.
+func loggable(r *http.Request) string {
+	if secret := r.PathValue("secret"); secret != "" {
+		return strings.ReplaceAll(r.URL.Path, secret, "…")
+	}
+	return r.URL.Path
 }
 
 // problem says what went wrong. Texts of defects stay inside.

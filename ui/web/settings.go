@@ -47,6 +47,8 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/repositories/{name}/remove": s.removeRepository,
 		"GET " + home + "/policies":                    s.policies,
 		"POST " + home + "/policies":                   s.tryPolicy,
+		"GET " + home + "/snapshots":                   s.snapshots,
+		"POST " + home + "/snapshots/{id}/revoke":      s.revokeSnapshot,
 		"GET " + home + "/usage":                       s.quotas,
 		"GET " + home + "/access":                      s.access,
 		"POST " + home + "/access":                     s.setAccess,

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"strings"
+
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
@@ -98,6 +100,11 @@ func releaseJobs() []job {
 		}},
 		{"rule, evidence, waiver", []string{"release-not-ready", "release-ready", "release-waived", "release-never-ran", "release-running", "release-matrix"}, false, []step{
 			visit(of(viewfake.Checkout, "1.42.0")), unfold("Ask for a waiver", ""), fill("Reason", "the island has no customers yet"), press("Ask for it", ""), see("the island has no customers yet"),
+		}},
+		{"share a release", []string{"snapshots"}, false, []step{
+			visit(of(viewfake.Checkout, "1.42.0")), fill("A link to the report as it is now, without an account, for", "24h"), press("Make a link", ""), see("It is shown this once"),
+			opened(), see("shop/checkout 1.42.0 is NOT_READY", "shared by ada@acme.example"), holds(`document.querySelectorAll("a, form, script, img").length === 0`),
+			visit("/o/acme/settings/snapshots"), press("Revoke", "not ready"), miss("shop/checkout 1.42.0"), visit("/s/st_view_1"), see("This link leads nowhere"),
 		}},
 		{"quarantine a test", []string{"tests", "test-flaky", "test-broken", "test-suspect", "test-quarantined", "test-unknown"}, false, []step{
 			visit("/o/acme/tests"), follow("tests.pay › refund reaches the ledger", ""), see("is flaky", "with 95 % confidence"), unfold("Put it into quarantine", ""),
@@ -213,5 +220,13 @@ func marked(line string) step {
 		if got := eval[string](w.ctx, w.T, at); got != line {
 			w.Errorf("%s: line %q is pointed at, want %s", w.where(), got, line)
 		}
+	}
+}
+
+// opened opens the link that the page shows once.
+func opened() step {
+	return func(w *walker) {
+		w.Helper()
+		visit(strings.TrimPrefix(eval[string](w.ctx, w.T, `document.querySelector("#shared pre").textContent`), w.base))(w)
 	}
 }

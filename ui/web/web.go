@@ -38,6 +38,7 @@ type Options struct {
 	Catalog      view.Catalog
 	Fleet        view.Fleet
 	Releases     view.Releases
+	Snapshots    view.Snapshots
 	Tests        view.Tests
 	Insight      view.Insight
 	Search       view.Search
@@ -66,7 +67,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
-		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
+		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Snapshots == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
 		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
@@ -144,13 +145,15 @@ func (s *site) openPages() map[string]http.HandlerFunc {
 
 		"GET /login/sso/{org}/{provider}/callback": s.recordedAs("SignIn", s.open(s.ssoFinish)),
 
-		"POST /logout":               s.recordedAs("SignOut", s.open(s.signOut)),
-		"GET /invitations/{secret}":  s.open(s.invitation),
-		"POST /invitations/{secret}": s.recordedAs("AcceptInvitation", s.open(s.accept)),
-		"POST /theme":                s.open(s.setTheme),
-		"POST /keys":                 s.open(s.setKeys),
-		"GET /api":                   s.open(s.apiPage),
-		"GET /api/{service}":         s.open(s.apiService),
+		"POST /logout":                s.recordedAs("SignOut", s.open(s.signOut)),
+		"GET /invitations/{secret}":   s.open(s.invitation),
+		"POST /invitations/{secret}":  s.recordedAs("AcceptInvitation", s.open(s.accept)),
+		"POST /theme":                 s.open(s.setTheme),
+		"POST /keys":                  s.open(s.setKeys),
+		"GET /s/{secret}":             s.open(s.snapshot),
+		"GET /s/{secret}/report.json": s.open(s.snapshotData),
+		"GET /api":                    s.open(s.apiPage),
+		"GET /api/{service}":          s.open(s.apiService),
 	}
 }
 
@@ -199,6 +202,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  s.waive,
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/approve": s.approve,
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/revoke":  s.revoke,
+		"POST /o/{org}/releases/{application}/{version}/snapshots":                s.share,
 		"GET /o/{org}/tests":                                                      s.tests,
 		"GET /o/{org}/tests/{key}":                                                s.test,
 		"POST /o/{org}/tests/{key}/quarantine":                                    s.quarantine,

@@ -40,6 +40,23 @@ type Release struct {
 	DecidedAt   time.Time        `json:"decidedAt,omitzero"` // zero before the first verdict
 	URL         string           `json:"url,omitempty"`      // of its page
 	Waivers     []verdict.Waiver `json:"waivers,omitempty"`
+	Shared      *Shared          `json:"shared,omitempty"` // nil unless it is a snapshot
+}
+
+// Shared says of a snapshot who took it, and how long it can be read.
+type Shared struct {
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"`
+}
+
+// Read reads a report that was written in JSON.
+func Read(text []byte) (Release, verdict.Output, error) {
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return d.Release, d.Verdict, fault.Wrap(fault.Internal, err, "read the report")
+	}
+	return d.Release, d.Verdict, nil
 }
 
 // Write writes a report. The error is Invalid for an unknown format, and Unavailable when the writer fails.
@@ -52,7 +69,7 @@ func Write(w io.Writer, f Format, r Release, out verdict.Output) error {
 	case HTML:
 		text, err = page(viewOf(r, out))
 	case JSON:
-		text, err = document(r, out)
+		text, err = encoded(r, out)
 	default:
 		err = fault.New(fault.Invalid, "there is no report in the format %q", f).WithField("format").WithHint("Use markdown, html or json.")
 	}
@@ -65,12 +82,15 @@ func Write(w io.Writer, f Format, r Release, out verdict.Output) error {
 	return nil
 }
 
-func document(r Release, out verdict.Output) ([]byte, error) {
-	text, err := json.MarshalIndent(struct {
-		Schema  string         `json:"schema"`
-		Release Release        `json:"release"`
-		Verdict verdict.Output `json:"verdict"`
-	}{Schema, r, out}, "", "  ")
+// document is a report in JSON.
+type document struct {
+	Schema  string         `json:"schema"`
+	Release Release        `json:"release"`
+	Verdict verdict.Output `json:"verdict"`
+}
+
+func encoded(r Release, out verdict.Output) ([]byte, error) {
+	text, err := json.MarshalIndent(document{Schema, r, out}, "", "  ")
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "write the report")
 	}

@@ -109,6 +109,9 @@ func says(s verdict.State) string {
 
 func facts(r Release) []fact {
 	all := []fact{{"Decided", instant(r.DecidedAt)}, {"Policy", fmt.Sprintf("%s revision %d", line(r.Policy), r.Revision)}}
+	if s := r.Shared; s != nil {
+		all = append(all, fact{"Snapshot", fmt.Sprintf("shared by %s on %s, to be read until %s; what came later is not in it", line(s.By), instant(s.At), instant(s.Until))})
+	}
 	for _, image := range r.Images {
 		all = append(all, fact{"Image", line(image.Name + " " + image.Digest)})
 	}

@@ -121,6 +121,7 @@ func releases() map[string]func(t *testing.T, f *fixture) {
 		"Evidence":  evidenceOfAll,
 		"Known":     knownTests,
 		"Waivers":   waiving,
+		"Snapshots": sharing,
 		"Policies":  policies,
 		"Approvers": approving,
 		"Strangers": func(t *testing.T, f *fixture) {

@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/share"
 	"github.com/seatrial/seatrial/controlplane/search"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
@@ -87,6 +88,7 @@ type Credentials interface {
 // Evidence is what the stages want that say what the results of tests amount to.
 type Evidence interface {
 	assess.Store
+	share.Store
 	board.Store
 	insight.Store
 	search.Store

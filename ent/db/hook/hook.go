@@ -489,6 +489,18 @@ func (f SettingFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.SettingMutation", m)
 }
 
+// The SnapshotFunc type is an adapter to allow the use of ordinary
+// function as Snapshot mutator.
+type SnapshotFunc func(context.Context, *db.SnapshotMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SnapshotFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.SnapshotMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.SnapshotMutation", m)
+}
+
 // The StepFunc type is an adapter to allow the use of ordinary
 // function as Step mutator.
 type StepFunc func(context.Context, *db.StepMutation) (db.Value, error)

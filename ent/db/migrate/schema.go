@@ -2049,6 +2049,59 @@ var (
 		Columns:    SettingsColumns,
 		PrimaryKey: []*schema.Column{SettingsColumns[0]},
 	}
+	// SnapshotsColumns holds the columns for the "snapshots" table.
+	SnapshotsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "state", Type: field.TypeString},
+		{Name: "maker", Type: field.TypeString},
+		{Name: "hash", Type: field.TypeBytes},
+		{Name: "content", Type: field.TypeBytes},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "revoked_by", Type: field.TypeString, Default: ""},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "opened_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "release_id", Type: field.TypeUUID},
+	}
+	// SnapshotsTable holds the schema information for the "snapshots" table.
+	SnapshotsTable = &schema.Table{
+		Name:       "snapshots",
+		Columns:    SnapshotsColumns,
+		PrimaryKey: []*schema.Column{SnapshotsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "snapshots_organizations_organization",
+				Columns:    []*schema.Column{SnapshotsColumns[11]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "snapshots_releases_release",
+				Columns:    []*schema.Column{SnapshotsColumns[12]},
+				RefColumns: []*schema.Column{ReleasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "snapshot_organization_id_hash",
+				Unique:  true,
+				Columns: []*schema.Column{SnapshotsColumns[11], SnapshotsColumns[5]},
+			},
+			{
+				Name:    "snapshot_hash",
+				Unique:  false,
+				Columns: []*schema.Column{SnapshotsColumns[5]},
+			},
+			{
+				Name:    "snapshot_release_id",
+				Unique:  false,
+				Columns: []*schema.Column{SnapshotsColumns[12]},
+			},
+		},
+	}
 	// StepsColumns holds the columns for the "steps" table.
 	StepsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2867,6 +2920,7 @@ var (
 		SearchWordsTable,
 		ServicesTable,
 		SettingsTable,
+		SnapshotsTable,
 		StepsTable,
 		StripBlocksTable,
 		TeamsTable,
@@ -2963,6 +3017,8 @@ func init() {
 	SchedulesTable.ForeignKeys[1].RefTable = TeamsTable
 	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
+	SnapshotsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	SnapshotsTable.ForeignKeys[1].RefTable = ReleasesTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable

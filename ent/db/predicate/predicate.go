@@ -126,6 +126,9 @@ type Service func(*sql.Selector)
 // Setting is the predicate function for setting builders.
 type Setting func(*sql.Selector)
 
+// Snapshot is the predicate function for snapshot builders.
+type Snapshot func(*sql.Selector)
+
 // Step is the predicate function for step builders.
 type Step func(*sql.Selector)
 

@@ -1071,6 +1071,30 @@ func (f SettingMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SettingMutation", m)
 }
 
+// The SnapshotQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SnapshotQueryRuleFunc func(context.Context, *db.SnapshotQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SnapshotQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.SnapshotQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.SnapshotQuery", q)
+}
+
+// The SnapshotMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SnapshotMutationRuleFunc func(context.Context, *db.SnapshotMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SnapshotMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.SnapshotMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.SnapshotMutation", m)
+}
+
 // The StepQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type StepQueryRuleFunc func(context.Context, *db.StepQuery) error
@@ -1594,6 +1618,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.SettingQuery:
 		return q.Filter(), nil
+	case *db.SnapshotQuery:
+		return q.Filter(), nil
 	case *db.StepQuery:
 		return q.Filter(), nil
 	case *db.StripBlockQuery:
@@ -1714,6 +1740,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.ServiceMutation:
 		return m.Filter(), nil
 	case *db.SettingMutation:
+		return m.Filter(), nil
+	case *db.SnapshotMutation:
 		return m.Filter(), nil
 	case *db.StepMutation:
 		return m.Filter(), nil

@@ -47,6 +47,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/searchword"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
+	"github.com/seatrial/seatrial/ent/db/snapshot"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/stripblock"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -1845,6 +1846,38 @@ func init() {
 	settingDescID := settingFields[0].Descriptor()
 	// setting.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	setting.IDValidator = settingDescID.Validators[0].(func(string) error)
+	snapshotMixin := schema.Snapshot{}.Mixin()
+	snapshot.Policy = privacy.NewPolicies(snapshotMixin[0], schema.Snapshot{})
+	snapshot.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := snapshot.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	snapshotMixinFields0 := snapshotMixin[0].Fields()
+	_ = snapshotMixinFields0
+	snapshotFields := schema.Snapshot{}.Fields()
+	_ = snapshotFields
+	// snapshotDescCreatedAt is the schema descriptor for created_at field.
+	snapshotDescCreatedAt := snapshotMixinFields0[1].Descriptor()
+	// snapshot.DefaultCreatedAt holds the default value on creation for the created_at field.
+	snapshot.DefaultCreatedAt = snapshotDescCreatedAt.Default.(func() time.Time)
+	// snapshotDescUpdatedAt is the schema descriptor for updated_at field.
+	snapshotDescUpdatedAt := snapshotMixinFields0[2].Descriptor()
+	// snapshot.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	snapshot.DefaultUpdatedAt = snapshotDescUpdatedAt.Default.(func() time.Time)
+	// snapshot.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	snapshot.UpdateDefaultUpdatedAt = snapshotDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// snapshotDescRevokedBy is the schema descriptor for revoked_by field.
+	snapshotDescRevokedBy := snapshotFields[6].Descriptor()
+	// snapshot.DefaultRevokedBy holds the default value on creation for the revoked_by field.
+	snapshot.DefaultRevokedBy = snapshotDescRevokedBy.Default.(string)
+	// snapshotDescID is the schema descriptor for id field.
+	snapshotDescID := snapshotMixinFields0[0].Descriptor()
+	// snapshot.DefaultID holds the default value on creation for the id field.
+	snapshot.DefaultID = snapshotDescID.Default.(func() uuid.UUID)
 	stepMixin := schema.Step{}.Mixin()
 	step.Policy = privacy.NewPolicies(stepMixin[0], schema.Step{})
 	step.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seatrial/seatrial/controlplane/release/attest"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
@@ -55,6 +56,26 @@ func (r *releases) GetReleaseBundle(
 		}
 	}
 	return nil
+}
+
+func (r *releases) ShareRelease(_ context.Context, q *apiv1.ShareReleaseRequest) (*apiv1.ShareReleaseResponse, error) {
+	return &apiv1.ShareReleaseResponse{
+		Snapshot: &apiv1.Snapshot{Id: "s1", Application: q.GetApplication(), Version: q.GetVersion(), ExpiresAt: timestamppb.New(noon().Add(q.GetLifetime().AsDuration()))},
+		Url:      "https://seatrial.test/s/st_view_x",
+	}, nil
+}
+
+func (r *releases) ListSnapshots(_ context.Context, q *apiv1.ListSnapshotsRequest) (*apiv1.ListSnapshotsResponse, error) {
+	if q.GetVersion() == "none" {
+		return &apiv1.ListSnapshotsResponse{}, nil
+	}
+	return &apiv1.ListSnapshotsResponse{Snapshots: []*apiv1.Snapshot{{
+		Id: "s1", Application: "shop", Version: "1.0", State: apiv1.State_STATE_NOT_READY, Maker: "ann@acme.example", ExpiresAt: timestamppb.New(noon()),
+	}}}, nil
+}
+
+func (r *releases) RevokeSnapshot(context.Context, *apiv1.RevokeSnapshotRequest) (*apiv1.RevokeSnapshotResponse, error) {
+	return &apiv1.RevokeSnapshotResponse{}, nil
 }
 
 func (r *releases) RotateSigningKey(context.Context, *apiv1.RotateSigningKeyRequest) (*apiv1.RotateSigningKeyResponse, error) {

@@ -144,6 +144,19 @@ func TestReleaseBundle_Name(t *testing.T) {
 	}
 }
 
+func TestReleaseShare(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"share": {"share", "shop", "1.0", "--for", "24h"}, "snapshots": {"snapshots"}, "snapshots-none": {"snapshots", "shop", "none"}, "snapshots-half": {"snapshots", "shop"},
+		"snapshots-revoke": {"snapshots", "revoke", "s1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, "release-"+name, setup(t).run(t, append([]string{"release"}, args...)...))
+		})
+	}
+}
+
 func TestReleaseKeys(t *testing.T) {
 	t.Parallel()
 	keys := keyList(t, signer(t, "a"), signer(t, "b"))

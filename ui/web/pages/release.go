@@ -42,6 +42,21 @@ type ReleaseProps struct {
 	Before   string // execution that the list of executions begins behind
 	Events   string // address of the events; empty on the answer to a form
 	Version  string // of the state that the page shows
+	Shared   Sharing
+}
+
+// Sharing is what of a release others can read.
+type Sharing struct {
+	List []release.Snapshot
+	Made release.Snapshot // just now; its link is shown once
+	Link string
+}
+
+// SnapshotsProps are what the page of all snapshots shows.
+type SnapshotsProps struct {
+	SettingsProps
+	List      []release.Snapshot
+	MayRevoke bool
 }
 
 // WaiverForm is what somebody filled in. The zero value is a form that nobody has sent.

@@ -122,7 +122,7 @@ type tab struct{ Part, Word string }
 
 // tabs are the pages that somebody may see.
 func tabs(admin bool) []tab {
-	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"repositories", "Repositories"}, {"webhooks", "Webhooks"}, {"policies", "Policies"}, {"usage", "Usage"}}
+	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"repositories", "Repositories"}, {"webhooks", "Webhooks"}, {"policies", "Policies"}, {"snapshots", "Snapshots"}, {"usage", "Usage"}}
 	if admin {
 		out = append(out, tab{"pipelines", "Pipelines"}, tab{"access", "Sign-in"}, tab{"audit", "Audit log"})
 	}

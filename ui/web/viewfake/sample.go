@@ -47,6 +47,7 @@ func Sample() *World {
 	w.Templates = sampleTemplates()
 	w.sampleExecutions()
 	w.sampleReleases()
+	w.sampleShared()
 	w.sampleTests()
 	w.sampleComparison()
 	return w

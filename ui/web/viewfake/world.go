@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -48,6 +49,7 @@ type World struct {
 	cookies     map[string]bool
 	executions  []execution.Execution // newest first
 	released    []kept                // newest first
+	shared      []release.Snapshot    // newest first
 	known       []board.Known
 	quarantines []testcase.Quarantine
 	logs        map[string]*stored

@@ -2083,6 +2083,402 @@ func (*RevokeWaiverResponse) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{25}
 }
 
+// Snapshot is a release as it was when somebody shared it.
+type Snapshot struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Application string                 `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	Version     string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What it shows.
+	State State `protobuf:"varint,4,opt,name=state,proto3,enum=seatrial.api.v1.State" json:"state,omitempty"`
+	// Who shared it.
+	Maker     string                 `protobuf:"bytes,5,opt,name=maker,proto3" json:"maker,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Last, to the hour.
+	OpenedAt      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Snapshot) Reset() {
+	*x = Snapshot{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Snapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Snapshot) ProtoMessage() {}
+
+func (x *Snapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
+func (*Snapshot) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Snapshot) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Snapshot) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *Snapshot) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Snapshot) GetState() State {
+	if x != nil {
+		return x.State
+	}
+	return State_STATE_UNSPECIFIED
+}
+
+func (x *Snapshot) GetMaker() string {
+	if x != nil {
+		return x.Maker
+	}
+	return ""
+}
+
+func (x *Snapshot) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Snapshot) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *Snapshot) GetOpenedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return nil
+}
+
+type ShareReleaseRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Version     string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// How long it can be read, at most 90 days. Zero: 7 days.
+	Lifetime      *durationpb.Duration `protobuf:"bytes,3,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareReleaseRequest) Reset() {
+	*x = ShareReleaseRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareReleaseRequest) ProtoMessage() {}
+
+func (x *ShareReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareReleaseRequest.ProtoReflect.Descriptor instead.
+func (*ShareReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ShareReleaseRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ShareReleaseRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ShareReleaseRequest) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
+type ShareReleaseResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot *Snapshot              `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Its link, which is returned this once.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareReleaseResponse) Reset() {
+	*x = ShareReleaseResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareReleaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareReleaseResponse) ProtoMessage() {}
+
+func (x *ShareReleaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareReleaseResponse.ProtoReflect.Descriptor instead.
+func (*ShareReleaseResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ShareReleaseResponse) GetSnapshot() *Snapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *ShareReleaseResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+type ListSnapshotsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Both empty for those of all releases.
+	Application   string `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSnapshotsRequest) Reset() {
+	*x = ListSnapshotsRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSnapshotsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSnapshotsRequest) ProtoMessage() {}
+
+func (x *ListSnapshotsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSnapshotsRequest.ProtoReflect.Descriptor instead.
+func (*ListSnapshotsRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListSnapshotsRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ListSnapshotsRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type ListSnapshotsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 200.
+	Snapshots     []*Snapshot `protobuf:"bytes,1,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSnapshotsResponse) Reset() {
+	*x = ListSnapshotsResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSnapshotsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSnapshotsResponse) ProtoMessage() {}
+
+func (x *ListSnapshotsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSnapshotsResponse.ProtoReflect.Descriptor instead.
+func (*ListSnapshotsResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListSnapshotsResponse) GetSnapshots() []*Snapshot {
+	if x != nil {
+		return x.Snapshots
+	}
+	return nil
+}
+
+type RevokeSnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSnapshotRequest) Reset() {
+	*x = RevokeSnapshotRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSnapshotRequest) ProtoMessage() {}
+
+func (x *RevokeSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*RevokeSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RevokeSnapshotRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RevokeSnapshotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSnapshotResponse) Reset() {
+	*x = RevokeSnapshotResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSnapshotResponse) ProtoMessage() {}
+
+func (x *RevokeSnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSnapshotResponse.ProtoReflect.Descriptor instead.
+func (*RevokeSnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{32}
+}
+
 type GetReleaseBundleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
@@ -2093,7 +2489,7 @@ type GetReleaseBundleRequest struct {
 
 func (x *GetReleaseBundleRequest) Reset() {
 	*x = GetReleaseBundleRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2501,7 @@ func (x *GetReleaseBundleRequest) String() string {
 func (*GetReleaseBundleRequest) ProtoMessage() {}
 
 func (x *GetReleaseBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2514,7 @@ func (x *GetReleaseBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReleaseBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetReleaseBundleRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetReleaseBundleRequest) GetApplication() string {
@@ -2145,7 +2541,7 @@ type GetReleaseBundleResponse struct {
 
 func (x *GetReleaseBundleResponse) Reset() {
 	*x = GetReleaseBundleResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2553,7 @@ func (x *GetReleaseBundleResponse) String() string {
 func (*GetReleaseBundleResponse) ProtoMessage() {}
 
 func (x *GetReleaseBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2566,7 @@ func (x *GetReleaseBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReleaseBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetReleaseBundleResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetReleaseBundleResponse) GetData() []byte {
@@ -2188,7 +2584,7 @@ type RotateSigningKeyRequest struct {
 
 func (x *RotateSigningKeyRequest) Reset() {
 	*x = RotateSigningKeyRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2596,7 @@ func (x *RotateSigningKeyRequest) String() string {
 func (*RotateSigningKeyRequest) ProtoMessage() {}
 
 func (x *RotateSigningKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2609,7 @@ func (x *RotateSigningKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateSigningKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateSigningKeyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{35}
 }
 
 type RotateSigningKeyResponse struct {
@@ -2228,7 +2624,7 @@ type RotateSigningKeyResponse struct {
 
 func (x *RotateSigningKeyResponse) Reset() {
 	*x = RotateSigningKeyResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2636,7 @@ func (x *RotateSigningKeyResponse) String() string {
 func (*RotateSigningKeyResponse) ProtoMessage() {}
 
 func (x *RotateSigningKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2649,7 @@ func (x *RotateSigningKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateSigningKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateSigningKeyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RotateSigningKeyResponse) GetKeyId() string {
@@ -2283,7 +2679,7 @@ type RevokeSigningKeyRequest struct {
 
 func (x *RevokeSigningKeyRequest) Reset() {
 	*x = RevokeSigningKeyRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2691,7 @@ func (x *RevokeSigningKeyRequest) String() string {
 func (*RevokeSigningKeyRequest) ProtoMessage() {}
 
 func (x *RevokeSigningKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2704,7 @@ func (x *RevokeSigningKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSigningKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSigningKeyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RevokeSigningKeyRequest) GetKeyId() string {
@@ -2344,7 +2740,7 @@ type RevokeSigningKeyResponse struct {
 
 func (x *RevokeSigningKeyResponse) Reset() {
 	*x = RevokeSigningKeyResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2752,7 @@ func (x *RevokeSigningKeyResponse) String() string {
 func (*RevokeSigningKeyResponse) ProtoMessage() {}
 
 func (x *RevokeSigningKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2765,7 @@ func (x *RevokeSigningKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSigningKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeSigningKeyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RevokeSigningKeyResponse) GetKeyId() string {
@@ -2394,7 +2790,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2802,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2815,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{39}
 }
 
 type ListPoliciesResponse struct {
@@ -2431,7 +2827,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2839,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2852,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*ReadinessPolicy {
@@ -2481,7 +2877,7 @@ type DryRunPolicyRequest struct {
 
 func (x *DryRunPolicyRequest) Reset() {
 	*x = DryRunPolicyRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2889,7 @@ func (x *DryRunPolicyRequest) String() string {
 func (*DryRunPolicyRequest) ProtoMessage() {}
 
 func (x *DryRunPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2902,7 @@ func (x *DryRunPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunPolicyRequest.ProtoReflect.Descriptor instead.
 func (*DryRunPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DryRunPolicyRequest) GetSource() string {
@@ -2552,7 +2948,7 @@ type DryRunPolicyResponse struct {
 
 func (x *DryRunPolicyResponse) Reset() {
 	*x = DryRunPolicyResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +2960,7 @@ func (x *DryRunPolicyResponse) String() string {
 func (*DryRunPolicyResponse) ProtoMessage() {}
 
 func (x *DryRunPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +2973,7 @@ func (x *DryRunPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunPolicyResponse.ProtoReflect.Descriptor instead.
 func (*DryRunPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DryRunPolicyResponse) GetPolicy() string {
@@ -2632,7 +3028,7 @@ type PolicyTrial struct {
 
 func (x *PolicyTrial) Reset() {
 	*x = PolicyTrial{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +3040,7 @@ func (x *PolicyTrial) String() string {
 func (*PolicyTrial) ProtoMessage() {}
 
 func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +3053,7 @@ func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyTrial.ProtoReflect.Descriptor instead.
 func (*PolicyTrial) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PolicyTrial) GetApplication() string {
@@ -2750,7 +3146,7 @@ type PolicyTrialRule struct {
 
 func (x *PolicyTrialRule) Reset() {
 	*x = PolicyTrialRule{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +3158,7 @@ func (x *PolicyTrialRule) String() string {
 func (*PolicyTrialRule) ProtoMessage() {}
 
 func (x *PolicyTrialRule) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +3171,7 @@ func (x *PolicyTrialRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyTrialRule.ProtoReflect.Descriptor instead.
 func (*PolicyTrialRule) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PolicyTrialRule) GetId() string {
@@ -2985,7 +3381,33 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
 	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\x12\x17\n" +
 	"\x02id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"\x16\n" +
-	"\x14RevokeWaiverResponse\"g\n" +
+	"\x14RevokeWaiverResponse\"\xc9\x02\n" +
+	"\bSnapshot\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
+	"\vapplication\x18\x02 \x01(\tR\vapplication\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12,\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x16.seatrial.api.v1.StateR\x05state\x12\x14\n" +
+	"\x05maker\x18\x05 \x01(\tR\x05maker\x129\n" +
+	"\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x127\n" +
+	"\topened_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\"\x9a\x01\n" +
+	"\x13ShareReleaseRequest\x12)\n" +
+	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
+	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\x125\n" +
+	"\blifetime\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\blifetime\"_\n" +
+	"\x14ShareReleaseResponse\x125\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x19.seatrial.api.v1.SnapshotR\bsnapshot\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"R\n" +
+	"\x14ListSnapshotsRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"P\n" +
+	"\x15ListSnapshotsResponse\x127\n" +
+	"\tsnapshots\x18\x01 \x03(\v2\x19.seatrial.api.v1.SnapshotR\tsnapshots\"0\n" +
+	"\x15RevokeSnapshotRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"\x18\n" +
+	"\x16RevokeSnapshotResponse\"g\n" +
 	"\x17GetReleaseBundleRequest\x12)\n" +
 	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
 	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\".\n" +
@@ -3042,7 +3464,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x0fSTATE_NOT_READY\x10\x01\x12\x14\n" +
 	"\x10STATE_INCOMPLETE\x10\x02\x12\x1c\n" +
 	"\x18STATE_READY_WITH_WAIVERS\x10\x03\x12\x0f\n" +
-	"\vSTATE_READY\x10\x042\xab\t\n" +
+	"\vSTATE_READY\x10\x042\xd0\v\n" +
 	"\x0eReleaseService\x12^\n" +
 	"\rCreateRelease\x12%.seatrial.api.v1.CreateReleaseRequest\x1a&.seatrial.api.v1.CreateReleaseResponse\x12Z\n" +
 	"\n" +
@@ -3051,7 +3473,10 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\fWatchRelease\x12$.seatrial.api.v1.WatchReleaseRequest\x1a%.seatrial.api.v1.WatchReleaseResponse0\x01\x12^\n" +
 	"\rRequestWaiver\x12%.seatrial.api.v1.RequestWaiverRequest\x1a&.seatrial.api.v1.RequestWaiverResponse\x12^\n" +
 	"\rApproveWaiver\x12%.seatrial.api.v1.ApproveWaiverRequest\x1a&.seatrial.api.v1.ApproveWaiverResponse\x12[\n" +
-	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12i\n" +
+	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12[\n" +
+	"\fShareRelease\x12$.seatrial.api.v1.ShareReleaseRequest\x1a%.seatrial.api.v1.ShareReleaseResponse\x12c\n" +
+	"\rListSnapshots\x12%.seatrial.api.v1.ListSnapshotsRequest\x1a&.seatrial.api.v1.ListSnapshotsResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\x0eRevokeSnapshot\x12&.seatrial.api.v1.RevokeSnapshotRequest\x1a'.seatrial.api.v1.RevokeSnapshotResponse\x12i\n" +
 	"\x10GetReleaseBundle\x12(.seatrial.api.v1.GetReleaseBundleRequest\x1a).seatrial.api.v1.GetReleaseBundleResponse0\x01\x12g\n" +
 	"\x10RotateSigningKey\x12(.seatrial.api.v1.RotateSigningKeyRequest\x1a).seatrial.api.v1.RotateSigningKeyResponse\x12g\n" +
 	"\x10RevokeSigningKey\x12(.seatrial.api.v1.RevokeSigningKeyRequest\x1a).seatrial.api.v1.RevokeSigningKeyResponse\x12`\n" +
@@ -3072,7 +3497,7 @@ func file_seatrial_api_v1_release_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(State)(0),                       // 0: seatrial.api.v1.State
 	(*Release)(nil),                  // 1: seatrial.api.v1.Release
@@ -3101,29 +3526,36 @@ var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(*ApproveWaiverResponse)(nil),    // 24: seatrial.api.v1.ApproveWaiverResponse
 	(*RevokeWaiverRequest)(nil),      // 25: seatrial.api.v1.RevokeWaiverRequest
 	(*RevokeWaiverResponse)(nil),     // 26: seatrial.api.v1.RevokeWaiverResponse
-	(*GetReleaseBundleRequest)(nil),  // 27: seatrial.api.v1.GetReleaseBundleRequest
-	(*GetReleaseBundleResponse)(nil), // 28: seatrial.api.v1.GetReleaseBundleResponse
-	(*RotateSigningKeyRequest)(nil),  // 29: seatrial.api.v1.RotateSigningKeyRequest
-	(*RotateSigningKeyResponse)(nil), // 30: seatrial.api.v1.RotateSigningKeyResponse
-	(*RevokeSigningKeyRequest)(nil),  // 31: seatrial.api.v1.RevokeSigningKeyRequest
-	(*RevokeSigningKeyResponse)(nil), // 32: seatrial.api.v1.RevokeSigningKeyResponse
-	(*ListPoliciesRequest)(nil),      // 33: seatrial.api.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),     // 34: seatrial.api.v1.ListPoliciesResponse
-	(*DryRunPolicyRequest)(nil),      // 35: seatrial.api.v1.DryRunPolicyRequest
-	(*DryRunPolicyResponse)(nil),     // 36: seatrial.api.v1.DryRunPolicyResponse
-	(*PolicyTrial)(nil),              // 37: seatrial.api.v1.PolicyTrial
-	(*PolicyTrialRule)(nil),          // 38: seatrial.api.v1.PolicyTrialRule
-	(*timestamppb.Timestamp)(nil),    // 39: google.protobuf.Timestamp
-	(Status)(0),                      // 40: seatrial.api.v1.Status
-	(*durationpb.Duration)(nil),      // 41: google.protobuf.Duration
-	(*ReadinessPolicy)(nil),          // 42: seatrial.api.v1.ReadinessPolicy
+	(*Snapshot)(nil),                 // 27: seatrial.api.v1.Snapshot
+	(*ShareReleaseRequest)(nil),      // 28: seatrial.api.v1.ShareReleaseRequest
+	(*ShareReleaseResponse)(nil),     // 29: seatrial.api.v1.ShareReleaseResponse
+	(*ListSnapshotsRequest)(nil),     // 30: seatrial.api.v1.ListSnapshotsRequest
+	(*ListSnapshotsResponse)(nil),    // 31: seatrial.api.v1.ListSnapshotsResponse
+	(*RevokeSnapshotRequest)(nil),    // 32: seatrial.api.v1.RevokeSnapshotRequest
+	(*RevokeSnapshotResponse)(nil),   // 33: seatrial.api.v1.RevokeSnapshotResponse
+	(*GetReleaseBundleRequest)(nil),  // 34: seatrial.api.v1.GetReleaseBundleRequest
+	(*GetReleaseBundleResponse)(nil), // 35: seatrial.api.v1.GetReleaseBundleResponse
+	(*RotateSigningKeyRequest)(nil),  // 36: seatrial.api.v1.RotateSigningKeyRequest
+	(*RotateSigningKeyResponse)(nil), // 37: seatrial.api.v1.RotateSigningKeyResponse
+	(*RevokeSigningKeyRequest)(nil),  // 38: seatrial.api.v1.RevokeSigningKeyRequest
+	(*RevokeSigningKeyResponse)(nil), // 39: seatrial.api.v1.RevokeSigningKeyResponse
+	(*ListPoliciesRequest)(nil),      // 40: seatrial.api.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),     // 41: seatrial.api.v1.ListPoliciesResponse
+	(*DryRunPolicyRequest)(nil),      // 42: seatrial.api.v1.DryRunPolicyRequest
+	(*DryRunPolicyResponse)(nil),     // 43: seatrial.api.v1.DryRunPolicyResponse
+	(*PolicyTrial)(nil),              // 44: seatrial.api.v1.PolicyTrial
+	(*PolicyTrialRule)(nil),          // 45: seatrial.api.v1.PolicyTrialRule
+	(*timestamppb.Timestamp)(nil),    // 46: google.protobuf.Timestamp
+	(Status)(0),                      // 47: seatrial.api.v1.Status
+	(*durationpb.Duration)(nil),      // 48: google.protobuf.Duration
+	(*ReadinessPolicy)(nil),          // 49: seatrial.api.v1.ReadinessPolicy
 }
 var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	2,  // 0: seatrial.api.v1.Release.images:type_name -> seatrial.api.v1.Image
-	39, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
+	46, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: seatrial.api.v1.Release.policy:type_name -> seatrial.api.v1.PolicyRevision
 	0,  // 3: seatrial.api.v1.Release.state:type_name -> seatrial.api.v1.State
-	39, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
+	46, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: seatrial.api.v1.Release.rules:type_name -> seatrial.api.v1.ReleaseRule
 	7,  // 6: seatrial.api.v1.Release.cells:type_name -> seatrial.api.v1.ReleaseCell
 	9,  // 7: seatrial.api.v1.Release.waivers:type_name -> seatrial.api.v1.Waiver
@@ -3132,59 +3564,72 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	5,  // 10: seatrial.api.v1.ReleaseRule.failing:type_name -> seatrial.api.v1.FailingCell
 	6,  // 11: seatrial.api.v1.FailingCell.tests:type_name -> seatrial.api.v1.TestAtFault
 	8,  // 12: seatrial.api.v1.ReleaseCell.results:type_name -> seatrial.api.v1.TestVerdict
-	39, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
+	46, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
 	10, // 14: seatrial.api.v1.Waiver.approvals:type_name -> seatrial.api.v1.Approval
-	39, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
-	39, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
-	39, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	46, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
+	46, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
+	46, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
 	0,  // 18: seatrial.api.v1.ReleaseChange.before:type_name -> seatrial.api.v1.State
 	0,  // 19: seatrial.api.v1.ReleaseChange.after:type_name -> seatrial.api.v1.State
-	39, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
-	40, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
-	39, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
+	46, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
+	47, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
+	46, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 23: seatrial.api.v1.CreateReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 24: seatrial.api.v1.GetReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 25: seatrial.api.v1.ListReleasesResponse.releases:type_name -> seatrial.api.v1.Release
 	1,  // 26: seatrial.api.v1.WatchReleaseResponse.release:type_name -> seatrial.api.v1.Release
-	41, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
+	48, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
 	9,  // 28: seatrial.api.v1.RequestWaiverResponse.waiver:type_name -> seatrial.api.v1.Waiver
-	42, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
-	37, // 30: seatrial.api.v1.DryRunPolicyResponse.releases:type_name -> seatrial.api.v1.PolicyTrial
-	39, // 31: seatrial.api.v1.PolicyTrial.created_at:type_name -> google.protobuf.Timestamp
-	3,  // 32: seatrial.api.v1.PolicyTrial.policy:type_name -> seatrial.api.v1.PolicyRevision
-	39, // 33: seatrial.api.v1.PolicyTrial.judged_at:type_name -> google.protobuf.Timestamp
-	0,  // 34: seatrial.api.v1.PolicyTrial.before:type_name -> seatrial.api.v1.State
-	0,  // 35: seatrial.api.v1.PolicyTrial.after:type_name -> seatrial.api.v1.State
-	38, // 36: seatrial.api.v1.PolicyTrial.rules:type_name -> seatrial.api.v1.PolicyTrialRule
-	13, // 37: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
-	15, // 38: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
-	17, // 39: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
-	19, // 40: seatrial.api.v1.ReleaseService.WatchRelease:input_type -> seatrial.api.v1.WatchReleaseRequest
-	21, // 41: seatrial.api.v1.ReleaseService.RequestWaiver:input_type -> seatrial.api.v1.RequestWaiverRequest
-	23, // 42: seatrial.api.v1.ReleaseService.ApproveWaiver:input_type -> seatrial.api.v1.ApproveWaiverRequest
-	25, // 43: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
-	27, // 44: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
-	29, // 45: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
-	31, // 46: seatrial.api.v1.ReleaseService.RevokeSigningKey:input_type -> seatrial.api.v1.RevokeSigningKeyRequest
-	35, // 47: seatrial.api.v1.ReleaseService.DryRunPolicy:input_type -> seatrial.api.v1.DryRunPolicyRequest
-	33, // 48: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
-	14, // 49: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
-	16, // 50: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
-	18, // 51: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
-	20, // 52: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
-	22, // 53: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
-	24, // 54: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
-	26, // 55: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
-	28, // 56: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
-	30, // 57: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
-	32, // 58: seatrial.api.v1.ReleaseService.RevokeSigningKey:output_type -> seatrial.api.v1.RevokeSigningKeyResponse
-	36, // 59: seatrial.api.v1.ReleaseService.DryRunPolicy:output_type -> seatrial.api.v1.DryRunPolicyResponse
-	34, // 60: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
-	49, // [49:61] is the sub-list for method output_type
-	37, // [37:49] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	0,  // 29: seatrial.api.v1.Snapshot.state:type_name -> seatrial.api.v1.State
+	46, // 30: seatrial.api.v1.Snapshot.created_at:type_name -> google.protobuf.Timestamp
+	46, // 31: seatrial.api.v1.Snapshot.expires_at:type_name -> google.protobuf.Timestamp
+	46, // 32: seatrial.api.v1.Snapshot.opened_at:type_name -> google.protobuf.Timestamp
+	48, // 33: seatrial.api.v1.ShareReleaseRequest.lifetime:type_name -> google.protobuf.Duration
+	27, // 34: seatrial.api.v1.ShareReleaseResponse.snapshot:type_name -> seatrial.api.v1.Snapshot
+	27, // 35: seatrial.api.v1.ListSnapshotsResponse.snapshots:type_name -> seatrial.api.v1.Snapshot
+	49, // 36: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
+	44, // 37: seatrial.api.v1.DryRunPolicyResponse.releases:type_name -> seatrial.api.v1.PolicyTrial
+	46, // 38: seatrial.api.v1.PolicyTrial.created_at:type_name -> google.protobuf.Timestamp
+	3,  // 39: seatrial.api.v1.PolicyTrial.policy:type_name -> seatrial.api.v1.PolicyRevision
+	46, // 40: seatrial.api.v1.PolicyTrial.judged_at:type_name -> google.protobuf.Timestamp
+	0,  // 41: seatrial.api.v1.PolicyTrial.before:type_name -> seatrial.api.v1.State
+	0,  // 42: seatrial.api.v1.PolicyTrial.after:type_name -> seatrial.api.v1.State
+	45, // 43: seatrial.api.v1.PolicyTrial.rules:type_name -> seatrial.api.v1.PolicyTrialRule
+	13, // 44: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
+	15, // 45: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
+	17, // 46: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
+	19, // 47: seatrial.api.v1.ReleaseService.WatchRelease:input_type -> seatrial.api.v1.WatchReleaseRequest
+	21, // 48: seatrial.api.v1.ReleaseService.RequestWaiver:input_type -> seatrial.api.v1.RequestWaiverRequest
+	23, // 49: seatrial.api.v1.ReleaseService.ApproveWaiver:input_type -> seatrial.api.v1.ApproveWaiverRequest
+	25, // 50: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
+	28, // 51: seatrial.api.v1.ReleaseService.ShareRelease:input_type -> seatrial.api.v1.ShareReleaseRequest
+	30, // 52: seatrial.api.v1.ReleaseService.ListSnapshots:input_type -> seatrial.api.v1.ListSnapshotsRequest
+	32, // 53: seatrial.api.v1.ReleaseService.RevokeSnapshot:input_type -> seatrial.api.v1.RevokeSnapshotRequest
+	34, // 54: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
+	36, // 55: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
+	38, // 56: seatrial.api.v1.ReleaseService.RevokeSigningKey:input_type -> seatrial.api.v1.RevokeSigningKeyRequest
+	42, // 57: seatrial.api.v1.ReleaseService.DryRunPolicy:input_type -> seatrial.api.v1.DryRunPolicyRequest
+	40, // 58: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
+	14, // 59: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
+	16, // 60: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
+	18, // 61: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
+	20, // 62: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
+	22, // 63: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
+	24, // 64: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
+	26, // 65: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
+	29, // 66: seatrial.api.v1.ReleaseService.ShareRelease:output_type -> seatrial.api.v1.ShareReleaseResponse
+	31, // 67: seatrial.api.v1.ReleaseService.ListSnapshots:output_type -> seatrial.api.v1.ListSnapshotsResponse
+	33, // 68: seatrial.api.v1.ReleaseService.RevokeSnapshot:output_type -> seatrial.api.v1.RevokeSnapshotResponse
+	35, // 69: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
+	37, // 70: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
+	39, // 71: seatrial.api.v1.ReleaseService.RevokeSigningKey:output_type -> seatrial.api.v1.RevokeSigningKeyResponse
+	43, // 72: seatrial.api.v1.ReleaseService.DryRunPolicy:output_type -> seatrial.api.v1.DryRunPolicyResponse
+	41, // 73: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
+	59, // [59:74] is the sub-list for method output_type
+	44, // [44:59] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_release_proto_init() }
@@ -3199,7 +3644,7 @@ func file_seatrial_api_v1_release_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_release_proto_rawDesc), len(file_seatrial_api_v1_release_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   38,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

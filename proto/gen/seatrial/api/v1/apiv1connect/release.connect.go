@@ -54,6 +54,15 @@ const (
 	// ReleaseServiceRevokeWaiverProcedure is the fully-qualified name of the ReleaseService's
 	// RevokeWaiver RPC.
 	ReleaseServiceRevokeWaiverProcedure = "/seatrial.api.v1.ReleaseService/RevokeWaiver"
+	// ReleaseServiceShareReleaseProcedure is the fully-qualified name of the ReleaseService's
+	// ShareRelease RPC.
+	ReleaseServiceShareReleaseProcedure = "/seatrial.api.v1.ReleaseService/ShareRelease"
+	// ReleaseServiceListSnapshotsProcedure is the fully-qualified name of the ReleaseService's
+	// ListSnapshots RPC.
+	ReleaseServiceListSnapshotsProcedure = "/seatrial.api.v1.ReleaseService/ListSnapshots"
+	// ReleaseServiceRevokeSnapshotProcedure is the fully-qualified name of the ReleaseService's
+	// RevokeSnapshot RPC.
+	ReleaseServiceRevokeSnapshotProcedure = "/seatrial.api.v1.ReleaseService/RevokeSnapshot"
 	// ReleaseServiceGetReleaseBundleProcedure is the fully-qualified name of the ReleaseService's
 	// GetReleaseBundle RPC.
 	ReleaseServiceGetReleaseBundleProcedure = "/seatrial.api.v1.ReleaseService/GetReleaseBundle"
@@ -85,6 +94,12 @@ type ReleaseServiceClient interface {
 	ApproveWaiver(context.Context, *v1.ApproveWaiverRequest) (*v1.ApproveWaiverResponse, error)
 	// RevokeWaiver ends a waiver.
 	RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error)
+	// ShareRelease keeps a release as it is now behind a link: whoever has it reads the report without an account, until it expires or is revoked.
+	ShareRelease(context.Context, *v1.ShareReleaseRequest) (*v1.ShareReleaseResponse, error)
+	// ListSnapshots returns the snapshots that can be read, newest first, without their links.
+	ListSnapshots(context.Context, *v1.ListSnapshotsRequest) (*v1.ListSnapshotsResponse, error)
+	// RevokeSnapshot makes the link of a snapshot useless.
+	RevokeSnapshot(context.Context, *v1.RevokeSnapshotRequest) (*v1.RevokeSnapshotResponse, error)
 	// GetReleaseBundle sends the signed bundle of a release on what is known now, in parts that are joined to one file. Whoever has it and
 	// the keys of the organization can compute the verdict again. The keys are served under /.well-known/seatrial/keys/ORGANIZATION.
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error)
@@ -153,6 +168,25 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(releaseServiceMethods.ByName("RevokeWaiver")),
 			connect.WithClientOptions(opts...),
 		),
+		shareRelease: connect.NewClient[v1.ShareReleaseRequest, v1.ShareReleaseResponse](
+			httpClient,
+			baseURL+ReleaseServiceShareReleaseProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("ShareRelease")),
+			connect.WithClientOptions(opts...),
+		),
+		listSnapshots: connect.NewClient[v1.ListSnapshotsRequest, v1.ListSnapshotsResponse](
+			httpClient,
+			baseURL+ReleaseServiceListSnapshotsProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("ListSnapshots")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		revokeSnapshot: connect.NewClient[v1.RevokeSnapshotRequest, v1.RevokeSnapshotResponse](
+			httpClient,
+			baseURL+ReleaseServiceRevokeSnapshotProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("RevokeSnapshot")),
+			connect.WithClientOptions(opts...),
+		),
 		getReleaseBundle: connect.NewClient[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse](
 			httpClient,
 			baseURL+ReleaseServiceGetReleaseBundleProcedure,
@@ -197,6 +231,9 @@ type releaseServiceClient struct {
 	requestWaiver    *connect.Client[v1.RequestWaiverRequest, v1.RequestWaiverResponse]
 	approveWaiver    *connect.Client[v1.ApproveWaiverRequest, v1.ApproveWaiverResponse]
 	revokeWaiver     *connect.Client[v1.RevokeWaiverRequest, v1.RevokeWaiverResponse]
+	shareRelease     *connect.Client[v1.ShareReleaseRequest, v1.ShareReleaseResponse]
+	listSnapshots    *connect.Client[v1.ListSnapshotsRequest, v1.ListSnapshotsResponse]
+	revokeSnapshot   *connect.Client[v1.RevokeSnapshotRequest, v1.RevokeSnapshotResponse]
 	getReleaseBundle *connect.Client[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse]
 	rotateSigningKey *connect.Client[v1.RotateSigningKeyRequest, v1.RotateSigningKeyResponse]
 	revokeSigningKey *connect.Client[v1.RevokeSigningKeyRequest, v1.RevokeSigningKeyResponse]
@@ -263,6 +300,33 @@ func (c *releaseServiceClient) RevokeWaiver(ctx context.Context, req *v1.RevokeW
 	return nil, err
 }
 
+// ShareRelease calls seatrial.api.v1.ReleaseService.ShareRelease.
+func (c *releaseServiceClient) ShareRelease(ctx context.Context, req *v1.ShareReleaseRequest) (*v1.ShareReleaseResponse, error) {
+	response, err := c.shareRelease.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListSnapshots calls seatrial.api.v1.ReleaseService.ListSnapshots.
+func (c *releaseServiceClient) ListSnapshots(ctx context.Context, req *v1.ListSnapshotsRequest) (*v1.ListSnapshotsResponse, error) {
+	response, err := c.listSnapshots.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokeSnapshot calls seatrial.api.v1.ReleaseService.RevokeSnapshot.
+func (c *releaseServiceClient) RevokeSnapshot(ctx context.Context, req *v1.RevokeSnapshotRequest) (*v1.RevokeSnapshotResponse, error) {
+	response, err := c.revokeSnapshot.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // GetReleaseBundle calls seatrial.api.v1.ReleaseService.GetReleaseBundle.
 func (c *releaseServiceClient) GetReleaseBundle(ctx context.Context, req *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error) {
 	return c.getReleaseBundle.CallServerStream(ctx, connect.NewRequest(req))
@@ -318,6 +382,12 @@ type ReleaseServiceHandler interface {
 	ApproveWaiver(context.Context, *v1.ApproveWaiverRequest) (*v1.ApproveWaiverResponse, error)
 	// RevokeWaiver ends a waiver.
 	RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error)
+	// ShareRelease keeps a release as it is now behind a link: whoever has it reads the report without an account, until it expires or is revoked.
+	ShareRelease(context.Context, *v1.ShareReleaseRequest) (*v1.ShareReleaseResponse, error)
+	// ListSnapshots returns the snapshots that can be read, newest first, without their links.
+	ListSnapshots(context.Context, *v1.ListSnapshotsRequest) (*v1.ListSnapshotsResponse, error)
+	// RevokeSnapshot makes the link of a snapshot useless.
+	RevokeSnapshot(context.Context, *v1.RevokeSnapshotRequest) (*v1.RevokeSnapshotResponse, error)
 	// GetReleaseBundle sends the signed bundle of a release on what is known now, in parts that are joined to one file. Whoever has it and
 	// the keys of the organization can compute the verdict again. The keys are served under /.well-known/seatrial/keys/ORGANIZATION.
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error
@@ -382,6 +452,25 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 		connect.WithSchema(releaseServiceMethods.ByName("RevokeWaiver")),
 		connect.WithHandlerOptions(opts...),
 	)
+	releaseServiceShareReleaseHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceShareReleaseProcedure,
+		svc.ShareRelease,
+		connect.WithSchema(releaseServiceMethods.ByName("ShareRelease")),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceListSnapshotsHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceListSnapshotsProcedure,
+		svc.ListSnapshots,
+		connect.WithSchema(releaseServiceMethods.ByName("ListSnapshots")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceRevokeSnapshotHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceRevokeSnapshotProcedure,
+		svc.RevokeSnapshot,
+		connect.WithSchema(releaseServiceMethods.ByName("RevokeSnapshot")),
+		connect.WithHandlerOptions(opts...),
+	)
 	releaseServiceGetReleaseBundleHandler := connect.NewServerStreamHandlerSimple(
 		ReleaseServiceGetReleaseBundleProcedure,
 		svc.GetReleaseBundle,
@@ -430,6 +519,12 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 			releaseServiceApproveWaiverHandler.ServeHTTP(w, r)
 		case ReleaseServiceRevokeWaiverProcedure:
 			releaseServiceRevokeWaiverHandler.ServeHTTP(w, r)
+		case ReleaseServiceShareReleaseProcedure:
+			releaseServiceShareReleaseHandler.ServeHTTP(w, r)
+		case ReleaseServiceListSnapshotsProcedure:
+			releaseServiceListSnapshotsHandler.ServeHTTP(w, r)
+		case ReleaseServiceRevokeSnapshotProcedure:
+			releaseServiceRevokeSnapshotHandler.ServeHTTP(w, r)
 		case ReleaseServiceGetReleaseBundleProcedure:
 			releaseServiceGetReleaseBundleHandler.ServeHTTP(w, r)
 		case ReleaseServiceRotateSigningKeyProcedure:
@@ -475,6 +570,18 @@ func (UnimplementedReleaseServiceHandler) ApproveWaiver(context.Context, *v1.App
 
 func (UnimplementedReleaseServiceHandler) RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RevokeWaiver is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) ShareRelease(context.Context, *v1.ShareReleaseRequest) (*v1.ShareReleaseResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.ShareRelease is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) ListSnapshots(context.Context, *v1.ListSnapshotsRequest) (*v1.ListSnapshotsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.ListSnapshots is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) RevokeSnapshot(context.Context, *v1.RevokeSnapshotRequest) (*v1.RevokeSnapshotResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RevokeSnapshot is not implemented"))
 }
 
 func (UnimplementedReleaseServiceHandler) GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error {
