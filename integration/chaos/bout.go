@@ -77,7 +77,7 @@ func (b *Bout) one() {
 	if rand.IntN(4) == 0 {
 		b.start(b.ctx, s, key)
 	}
-	if rand.IntN(8) == 0 && pass(b.ctx, rand.N(2*time.Second)) {
+	if !b.w.decided && rand.IntN(8) == 0 && pass(b.ctx, rand.N(2*time.Second)) {
 		b.cancel(b.ctx, r)
 	}
 }

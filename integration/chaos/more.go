@@ -171,3 +171,30 @@ func overload() []Way {
 		}},
 	}
 }
+
+// everythingDies is F26 as far as processes go: all of them are killed at once. PostgreSQL is the one that keeps what was acknowledged, and
+// flushes it.
+func everythingDies() []Way {
+	return []Way{{"everything killed", short, func(w *World, _ *site) func() {
+		w.postgres.Kill(w.tb)
+		for _, p := range w.planes {
+			p.End(w.tb, syscall.SIGKILL)
+		}
+		for _, s := range w.sites {
+			for _, a := range s.living() {
+				s.kill(w.tb, a)
+			}
+		}
+		w.redis.Kill(w.tb)
+		w.s3.Kill(w.tb)
+		return func() {
+			w.redis.Start(w.tb)
+			w.s3.Start(w.tb)
+			w.postgres.Start(w.tb)
+			beginAll(w, w.planes)
+			for _, s := range w.sites {
+				s.startAgent(w.tb)
+			}
+		}
+	}}}
+}

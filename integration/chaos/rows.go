@@ -108,13 +108,17 @@ func Rows() []Row {
 			{"integration/bench", "BenchmarkCapacity", "a reconnect storm of thousands"}, {"integration/bench", "BenchmarkNoisyTenant", "another tenant's p99"},
 			{"controlplane/dispatch", "TestDispatcher_Quota", "quotas shed"},
 		}},
-		{ID: "F24", Name: "upgrades", Ways: nil, Proofs: []Proof{
+		{ID: "F24", Name: "upgrades", Proofs: []Proof{
+			{"integration/chaos", "TestRolling", "replicas are restarted one after the other under load"},
+			{"integration/chaos", "TestMigrationKilled", "a replica is killed while it migrates"},
+			{"controlplane/agentlink", "TestServer_Session_Refused", "agents of a protocol that is too old, or too new"},
+			{"agent/link", "TestLink_PassesOnCancelAndRelease", "an agent ignores what a newer control plane says"},
 			{"ent/migrations", "TestApply_KeepsRows", "migrations keep what is there"}, {"integration/sim", "TestSeeds", "replicas are drained"},
 		}},
 		{ID: "F25", Name: "crash between two side effects", Proofs: []Proof{
 			{"integration/sim", "TestPoints", "every point, with crash, stall and failure"},
 		}},
-		{ID: "F26", Name: "power loss", Ways: nil, Proofs: []Proof{
+		{ID: "F26", Name: "power loss", Ways: everythingDies(), Proofs: []Proof{
 			{"integration/sim", "TestSeeds", "a node with its spool and its message"},
 		}},
 	}

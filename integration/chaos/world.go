@@ -34,6 +34,7 @@ type World struct {
 	agentProgram              string
 	tokens                    string // folder of the pods' tokens
 	gates                     gates
+	decided                   bool // nobody cancels anything
 	running                   sync.WaitGroup
 	bout                      atomic.Pointer[Bout]
 
@@ -45,6 +46,8 @@ type World struct {
 // Options say how large a World is.
 type Options struct {
 	Replicas, Sites int
+	// Flags are given to each replica.
+	Flags []string
 }
 
 // NewWorld starts everything.
@@ -69,10 +72,10 @@ func NewWorld(tb testing.TB, o Options) *World {
 		}
 		return out
 	})
-	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas,
+	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas, append(o.Flags,
 		"--database", through(dsn, w.postgres.Address, w.toPostgres.address()), "--redis", "redis://"+w.toRedis.address(),
 		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "us-east-1",
-		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)
+		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)...)
 	w.token = w.planes[0].Token
 	if _, err := w.planes[0].API(w.token).ApplyWorkflow(tb.Context(), &apiv1.ApplyWorkflowRequest{Source: probe}); err != nil {
 		tb.Fatal(err)
