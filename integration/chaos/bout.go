@@ -17,7 +17,7 @@ import (
 
 // Limits of the checker for this layer.
 const (
-	recoverFor = 100 * time.Second // until all that was accepted has ended: a cancelled run whose start was lost waits for an inventory
+	recoverFor = 150 * time.Second // until all that was accepted has ended: a cancelled run whose start was lost waits for an inventory
 	cancelFor  = 45 * time.Second  // until nothing runs of what was cancelled
 )
 

@@ -39,7 +39,7 @@ func KillMigrations(tb testing.TB) {
 // killAfter runs a program until so many migrations are applied, or until it is beyond that.
 func killAfter(tb testing.TB, db *sql.DB, after int, program string, args ...string) {
 	tb.Helper()
-	cmd := exec.Command(program, args...) //nolint:gosec // built by this test
+	cmd := exec.Command(program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)

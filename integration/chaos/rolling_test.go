@@ -18,7 +18,7 @@ var (
 
 // TestRolling restarts the replicas of a control plane one after the other: no call fails after its tries, no run is lost or doubled, and
 // who follows a log misses nothing.
-func TestRolling(t *testing.T) {
+func TestRolling(t *testing.T) { //nolint:paralleltest // it takes the whole machine
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}

@@ -20,7 +20,7 @@ import (
 // World is everything that runs, until the test ends.
 type World struct {
 	tb       testing.TB
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // ends with the test: whoever belongs to the world watches it
 	postgres *harness.Server
 	admin    string // DSN of the superuser, not through the wire
 	redis    *harness.Server
@@ -84,7 +84,30 @@ func NewWorld(tb testing.TB, o Options) *World {
 		w.sites = append(w.sites, newSite(tb, w, fmt.Sprintf("site-%d", i)))
 	}
 	tb.Cleanup(cancel) // before anything that is started above ends
+	w.connected()
 	return w
+}
+
+// connected waits until all agents are connected.
+func (w *World) connected() {
+	w.tb.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 2*patience)
+	defer cancel()
+	for there := -1; there != len(w.sites); {
+		if there >= 0 && !pass(ctx, tryAgain) {
+			w.tb.Fatalf("%d of %d agents are connected", there, len(w.sites))
+		}
+		reply, err := w.planes[0].API(w.token).ListClusters(ctx, &apiv1.ListClustersRequest{})
+		if err != nil {
+			w.tb.Fatalf("list the clusters: %v", err)
+		}
+		there = 0
+		for _, c := range reply.GetClusters() {
+			if c.GetConnected() {
+				there++
+			}
+		}
+	}
 }
 
 // probe is the workflow of all runs. What its steps do is played.
@@ -126,7 +149,7 @@ func programs(tb testing.TB, names ...string) (dir string) {
 		return dir
 	}
 	dir = tb.TempDir()
-	build := exec.CommandContext(tb.Context(), filepath.Join("..", "..", "deploy", "build.sh"), append([]string{dir}, names...)...) //nolint:gosec // of this project
+	build := exec.CommandContext(tb.Context(), filepath.Join("..", "..", "deploy", "build.sh"), append([]string{dir}, names...)...)
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("build the programs: %v\n%s", err, out)
 	}
