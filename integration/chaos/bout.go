@@ -29,6 +29,7 @@ type Bout struct {
 	stop  context.CancelFunc
 	quiet context.CancelFunc // ends the load
 	calls sync.WaitGroup
+	load  sync.WaitGroup // those who ask for executions
 
 	mu       sync.Mutex
 	runs     map[string]*run
@@ -52,7 +53,7 @@ func (b *Bout) drive(rate float64) *Bout {
 	stop := b.stop
 	b.stop = func() { quiet(); stop() }
 	b.quiet = quiet
-	b.calls.Go(func() {
+	b.load.Go(func() {
 		tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 		defer tick.Stop()
 		for {
@@ -60,7 +61,7 @@ func (b *Bout) drive(rate float64) *Bout {
 			case <-loading.Done():
 				return
 			case <-tick.C:
-				b.calls.Go(b.one)
+				b.load.Go(b.one)
 			}
 		}
 	})
@@ -137,6 +138,7 @@ func (b *Bout) recovered(since time.Time) (took time.Duration, ok bool) {
 func (b *Bout) settle() {
 	b.book.Add(history.Event{Kind: history.Healed})
 	b.quiet()
+	b.load.Wait() // what was asked for last is accepted, or refused
 	ctx, cancel := context.WithTimeout(b.ctx, recoverFor)
 	defer cancel()
 	settled := true

@@ -154,7 +154,7 @@ func overload() []Way {
 		{"a burst of triggers", 0, func(w *World, _ *site) func() {
 			b := w.bout.Load()
 			for i := range burst {
-				b.calls.Go(func() { b.start(b.ctx, w.sites[i%len(w.sites)], uuid.NewString()) })
+				b.load.Go(func() { b.start(b.ctx, w.sites[i%len(w.sites)], uuid.NewString()) })
 			}
 			return func() {}
 		}},
