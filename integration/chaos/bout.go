@@ -17,7 +17,7 @@ import (
 
 // Limits of the checker for this layer.
 const (
-	recoverFor = 100 * time.Second // until all that was accepted has ended: a cancelled run whose start was lost waits for an inventory
+	recoverFor = 150 * time.Second // until all that was accepted has ended: a cancelled run whose start was lost waits for an inventory
 	cancelFor  = 45 * time.Second  // until nothing runs of what was cancelled
 )
 
@@ -29,6 +29,7 @@ type Bout struct {
 	stop  context.CancelFunc
 	quiet context.CancelFunc // ends the load
 	calls sync.WaitGroup
+	load  sync.WaitGroup // those who ask for executions
 
 	mu       sync.Mutex
 	runs     map[string]*run
@@ -52,7 +53,7 @@ func (b *Bout) drive(rate float64) *Bout {
 	stop := b.stop
 	b.stop = func() { quiet(); stop() }
 	b.quiet = quiet
-	b.calls.Go(func() {
+	b.load.Go(func() {
 		tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 		defer tick.Stop()
 		for {
@@ -60,7 +61,7 @@ func (b *Bout) drive(rate float64) *Bout {
 			case <-loading.Done():
 				return
 			case <-tick.C:
-				b.calls.Go(b.one)
+				b.load.Go(b.one)
 			}
 		}
 	})
@@ -77,7 +78,7 @@ func (b *Bout) one() {
 	if rand.IntN(4) == 0 {
 		b.start(b.ctx, s, key)
 	}
-	if rand.IntN(8) == 0 && pass(b.ctx, rand.N(2*time.Second)) {
+	if !b.w.decided && rand.IntN(8) == 0 && pass(b.ctx, rand.N(2*time.Second)) {
 		b.cancel(b.ctx, r)
 	}
 }
@@ -137,6 +138,7 @@ func (b *Bout) recovered(since time.Time) (took time.Duration, ok bool) {
 func (b *Bout) settle() {
 	b.book.Add(history.Event{Kind: history.Healed})
 	b.quiet()
+	b.load.Wait() // what was asked for last is accepted, or refused
 	ctx, cancel := context.WithTimeout(b.ctx, recoverFor)
 	defer cancel()
 	settled := true

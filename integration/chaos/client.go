@@ -28,7 +28,7 @@ func again(err error) bool {
 	if !connect.IsWireError(err) {
 		return true
 	}
-	switch connect.CodeOf(err) { //nolint:exhaustive // all others are answers
+	switch connect.CodeOf(err) {
 	case connect.CodeUnavailable, connect.CodeResourceExhausted, connect.CodeDeadlineExceeded, connect.CodeAborted:
 		return true
 	default:

@@ -62,7 +62,8 @@ func replicasDie() []Way {
 		}
 	}
 	return []Way{
-		{"one killed", short, die(false)}, {"all killed", short, die(true)},
+		{"one killed", short, die(false)},
+		{"all killed", short, die(true)},
 		{"one frozen", long, func(w *World, _ *site) func() {
 			p := w.planes[0]
 			p.Signal(w.tb, syscall.SIGSTOP)
@@ -169,7 +170,9 @@ func partitions() []Way {
 		}
 	}
 	return []Way{
-		{"both ways", long, silent(up, down)}, {"towards the control plane", long, silent(up)}, {"towards the agent", long, silent(down)},
+		{"both ways", long, silent(up, down)},
+		{"towards the control plane", long, silent(up)},
+		{"towards the agent", long, silent(down)},
 		{"refused", short, func(w *World, s *site) func() {
 			s.wire.cut()
 			return func() { s.wire.mend(w.tb) }

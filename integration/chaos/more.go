@@ -9,10 +9,9 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
-	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/agent/workfake"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -110,7 +109,7 @@ func fullDisks() []Way {
 
 // fillUp writes until the disk takes no more.
 func fillUp(path string) error {
-	f, err := os.Create(path) //nolint:gosec // a test's own
+	f, err := os.Create(path)
 	if err != nil {
 		return err //nolint:wrapcheck // says what it is
 	}
@@ -155,7 +154,7 @@ func overload() []Way {
 		{"a burst of triggers", 0, func(w *World, _ *site) func() {
 			b := w.bout.Load()
 			for i := range burst {
-				b.calls.Go(func() { b.start(b.ctx, w.sites[i%len(w.sites)], uuid.NewString()) })
+				b.load.Go(func() { b.start(b.ctx, w.sites[i%len(w.sites)], uuid.NewString()) })
 			}
 			return func() {}
 		}},
@@ -170,4 +169,31 @@ func overload() []Way {
 			}
 		}},
 	}
+}
+
+// everythingDies is F26 as far as processes go: all of them are killed at once. PostgreSQL is the one that keeps what was acknowledged, and
+// flushes it.
+func everythingDies() []Way {
+	return []Way{{"everything killed", short, func(w *World, _ *site) func() {
+		w.postgres.Kill(w.tb)
+		for _, p := range w.planes {
+			p.End(w.tb, syscall.SIGKILL)
+		}
+		for _, s := range w.sites {
+			for _, a := range s.living() {
+				s.kill(w.tb, a)
+			}
+		}
+		w.redis.Kill(w.tb)
+		w.s3.Kill(w.tb)
+		return func() {
+			w.redis.Start(w.tb)
+			w.s3.Start(w.tb)
+			w.postgres.Start(w.tb)
+			beginAll(w, w.planes)
+			for _, s := range w.sites {
+				s.startAgent(w.tb)
+			}
+		}
+	}}}
 }

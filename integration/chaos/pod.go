@@ -33,16 +33,15 @@ import (
 
 // pod is the pod of a Job with the runner in it.
 type pod struct {
-	site       *site
-	book       *history.Recorder
-	job        *batchv1.Job
-	name, uid  string
-	attempt    string
-	execution  string
-	stopping   chan struct{} // closed when the agent or the kubelet asks to stop
-	once       sync.Once
-	spools     []*spool.Spool
-	wrote, gap int64
+	site      *site
+	book      *history.Recorder
+	job       *batchv1.Job
+	name, uid string
+	attempt   string
+	execution string
+	stopping  chan struct{} // closed when the agent or the kubelet asks to stop
+	once      sync.Once
+	spools    []*spool.Spool
 }
 
 // made is called by the API server when something was created, before the agent is told.

@@ -91,8 +91,24 @@ func percentile(of []time.Duration, p int) time.Duration {
 	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
 }
 
-// Table prints results, and where the rows are tested that were not injected here.
+// Table prints results, and which tests elsewhere inject the same faults.
 func Table(results []Result) string {
+	var out strings.Builder
+	out.WriteString(Totals(results) + "\nProven by other tests, too:\n")
+	for _, r := range Rows() {
+		for i, p := range r.Proofs {
+			head := ""
+			if i == 0 {
+				head = r.ID
+			}
+			fmt.Fprintf(&out, "%-4s %-34s %s of %s: %s\n", head, map[bool]string{true: r.Name}[i == 0], p.Test, p.Package, p.Shows)
+		}
+	}
+	return out.String()
+}
+
+// Totals prints results.
+func Totals(results []Result) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%-4s %-34s %8s %8s %6s %6s %10s %5s %10s %12s %9s %9s\n",
 		"", "fault", "injected", "survived", "phases", "runs", "duplicated", "stuck", "bytes lost", "gaps stated", "p50", "p99")
@@ -113,15 +129,5 @@ func Table(results []Result) string {
 	}
 	fmt.Fprintf(&out, "%-4s %-34s %8d %8d %6s %6d %10d %5d %10d %12d %8.1fs %8.1fs\n", "all", "", injected, survived, "", runs, duplicated, stuck, lost, stated,
 		percentile(all, 50).Seconds(), percentile(all, 99).Seconds())
-	out.WriteString("\nProven by other tests, too:\n")
-	for _, r := range Rows() {
-		for i, p := range r.Proofs {
-			head := ""
-			if i == 0 {
-				head = r.ID
-			}
-			fmt.Fprintf(&out, "%-4s %-34s %s of %s: %s\n", head, map[bool]string{true: r.Name}[i == 0], p.Test, p.Package, p.Shows)
-		}
-	}
 	return out.String()
 }

@@ -65,7 +65,8 @@ func Rows() []Row {
 			{"controlplane/app", "TestRun_ViewersCostTheAgentNothing", "a thousand, of which some read nothing"},
 		}},
 		{ID: "F12", Name: "disks are full", Ways: fullDisks(), Proofs: []Proof{
-			{"agent/runner/engine", "TestRun_DiskFull", "the spool"}, {"integration/e2e", "TestFullDisk", "the control plane's disk, on a real cluster"},
+			{"agent/runner/engine", "TestRun_DiskFull", "the spool"},
+			{"integration/e2e", "TestFullDisk", "the control plane's disk, on a real cluster"},
 			{"controlplane/blob", "TestDir_FullDisk", "files"},
 		}},
 		{ID: "F13", Name: "pods and nodes are lost", Proofs: []Proof{
@@ -76,7 +77,8 @@ func Rows() []Row {
 			{"agent/watch", "TestWatcher_AsksTheAPIServerBeforeItConcludes", "no conclusion from a stale cache"},
 		}},
 		{ID: "F15", Name: "Jobs are deleted, cannot run", Proofs: []Proof{
-			{"integration/e2e", "TestLosses", "each kind, with its reason within 10 s"}, {"integration/e2e", "TestFaults", "what people are told"},
+			{"integration/e2e", "TestLosses", "each kind, with its reason within 10 s"},
+			{"integration/e2e", "TestFaults", "what people are told"},
 			{"integration/e2e", "TestAdmission", "admission is denied"},
 		}},
 		{ID: "F16", Name: "logs are rotated", Proofs: []Proof{
@@ -90,31 +92,42 @@ func Rows() []Row {
 			{"controlplane/results/format", "TestParse_Hostile", "the corpus, bounded"}, {"controlplane/results/format/junit", "FuzzParse", "any bytes"},
 		}},
 		{ID: "F19", Name: "hostile artifacts", Proofs: []Proof{
-			{"agent/runner/gather", "TestGather_Limits", "counts and sizes"}, {"agent/runner/gather", "TestGather_Refused", "links, devices"},
-			{"controlplane/intake", "FuzzIntake_File_Path", "any path"}, {"controlplane/blob", "TestDir_FollowsNoLink", "nothing outside"},
+			{"agent/runner/gather", "TestGather_Limits", "counts and sizes"},
+			{"agent/runner/gather", "TestGather_Refused", "links, devices"},
+			{"controlplane/intake", "FuzzIntake_File_Path", "any path"},
+			{"controlplane/blob", "TestDir_FollowsNoLink", "nothing outside"},
 		}},
 		{ID: "F20", Name: "forged, expired, revoked tokens", Proofs: []Proof{
-			{"controlplane/auth", "TestAuth_Agent", "tokens of agents"}, {"controlplane/agentlink", "TestServer_EveryCallNeedsAnAgentsToken", "each call"},
-			{"integration/agents", "TestRevoke", "open streams are cut"}, {"controlplane/auth", "TestAuth_Bearer", "tokens of the API"},
+			{"controlplane/auth", "TestAuth_Agent", "tokens of agents"},
+			{"controlplane/agentlink", "TestServer_EveryCallNeedsAnAgentsToken", "each call"},
+			{"integration/agents", "TestRevoke", "open streams are cut"},
+			{"controlplane/auth", "TestAuth_Bearer", "tokens of the API"},
 		}},
 		{ID: "F21", Name: "probes across tenants", Proofs: []Proof{
 			{"controlplane/app", "TestProbes", "every call with every foreign id"}, {"ent/migrations", "TestRowSecurity_EveryTable", "every table"},
 		}},
 		{ID: "F22", Name: "requests forged by the server", Proofs: []Proof{
-			{"controlplane/outbound", "TestClient_Corpus", "addresses in every form"}, {"controlplane/outbound", "TestClient_Rebinding", "names that change"},
+			{"controlplane/outbound", "TestClient_Corpus", "addresses in every form"},
+			{"controlplane/outbound", "TestClient_Rebinding", "names that change"},
 			{"controlplane/outbound", "TestClient_Redirects", "redirects"},
 		}},
 		{ID: "F23", Name: "overload", Ways: overload(), Proofs: []Proof{
-			{"integration/bench", "BenchmarkCapacity", "a reconnect storm of thousands"}, {"integration/bench", "BenchmarkNoisyTenant", "another tenant's p99"},
+			{"integration/bench", "BenchmarkCapacity", "a reconnect storm of thousands"},
+			{"integration/bench", "BenchmarkNoisyTenant", "another tenant's p99"},
 			{"controlplane/dispatch", "TestDispatcher_Quota", "quotas shed"},
 		}},
-		{ID: "F24", Name: "upgrades", Ways: nil, Proofs: []Proof{
-			{"ent/migrations", "TestApply_KeepsRows", "migrations keep what is there"}, {"integration/sim", "TestSeeds", "replicas are drained"},
+		{ID: "F24", Name: "upgrades", Proofs: []Proof{
+			{"integration/chaos", "TestRolling", "replicas are restarted one after the other under load"},
+			{"integration/chaos", "TestMigrationKilled", "a replica is killed while it migrates"},
+			{"controlplane/agentlink", "TestServer_Session_Refused", "agents of a protocol that is too old, or too new"},
+			{"agent/link", "TestLink_PassesOnCancelAndRelease", "an agent ignores what a newer control plane says"},
+			{"ent/migrations", "TestApply_KeepsRows", "migrations keep what is there"},
+			{"integration/sim", "TestSeeds", "replicas are drained"},
 		}},
 		{ID: "F25", Name: "crash between two side effects", Proofs: []Proof{
 			{"integration/sim", "TestPoints", "every point, with crash, stall and failure"},
 		}},
-		{ID: "F26", Name: "power loss", Ways: nil, Proofs: []Proof{
+		{ID: "F26", Name: "power loss", Ways: everythingDies(), Proofs: []Proof{
 			{"integration/sim", "TestSeeds", "a node with its spool and its message"},
 		}},
 	}

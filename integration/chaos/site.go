@@ -126,14 +126,14 @@ current-context: x
 `
 
 // startAgent starts one more process of the agent.
-func (s *site) startAgent(tb testing.TB) *agent {
+func (s *site) startAgent(tb testing.TB) {
 	tb.Helper()
 	a := &agent{listen: s.service, done: make(chan struct{})}
 	if len(s.living()) > 0 {
 		a.listen = fmt.Sprintf("127.0.0.1:%d", harness.FreePort(tb))
 	}
 	args := append([]string{"--listen", a.listen, "--metrics", fmt.Sprintf("127.0.0.1:%d", harness.FreePort(tb))}, s.args...)
-	a.cmd = exec.Command(s.w.agentProgram, args...) //nolint:gosec // built by this test
+	a.cmd = exec.Command(s.w.agentProgram, args...)
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	a.cmd.Stderr = &a.log
 	if err := a.cmd.Start(); err != nil {
@@ -146,7 +146,6 @@ func (s *site) startAgent(tb testing.TB) *agent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.agents = append(s.agents, a)
-	return a
 }
 
 // living returns the processes that have not been killed, the oldest first.

@@ -20,7 +20,7 @@ import (
 // World is everything that runs, until the test ends.
 type World struct {
 	tb       testing.TB
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // ends with the test: whoever belongs to the world watches it
 	postgres *harness.Server
 	admin    string // DSN of the superuser, not through the wire
 	redis    *harness.Server
@@ -34,6 +34,7 @@ type World struct {
 	agentProgram              string
 	tokens                    string // folder of the pods' tokens
 	gates                     gates
+	decided                   bool // nobody cancels anything
 	running                   sync.WaitGroup
 	bout                      atomic.Pointer[Bout]
 
@@ -45,6 +46,8 @@ type World struct {
 // Options say how large a World is.
 type Options struct {
 	Replicas, Sites int
+	// Flags are given to each replica.
+	Flags []string
 }
 
 // NewWorld starts everything.
@@ -69,10 +72,10 @@ func NewWorld(tb testing.TB, o Options) *World {
 		}
 		return out
 	})
-	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas,
+	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas, append(o.Flags,
 		"--database", through(dsn, w.postgres.Address, w.toPostgres.address()), "--redis", "redis://"+w.toRedis.address(),
 		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "us-east-1",
-		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)
+		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)...)
 	w.token = w.planes[0].Token
 	if _, err := w.planes[0].API(w.token).ApplyWorkflow(tb.Context(), &apiv1.ApplyWorkflowRequest{Source: probe}); err != nil {
 		tb.Fatal(err)
@@ -81,7 +84,30 @@ func NewWorld(tb testing.TB, o Options) *World {
 		w.sites = append(w.sites, newSite(tb, w, fmt.Sprintf("site-%d", i)))
 	}
 	tb.Cleanup(cancel) // before anything that is started above ends
+	w.connected()
 	return w
+}
+
+// connected waits until all agents are connected.
+func (w *World) connected() {
+	w.tb.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 2*patience)
+	defer cancel()
+	for there := -1; there != len(w.sites); {
+		if there >= 0 && !pass(ctx, tryAgain) {
+			w.tb.Fatalf("%d of %d agents are connected", there, len(w.sites))
+		}
+		reply, err := w.planes[0].API(w.token).ListClusters(ctx, &apiv1.ListClustersRequest{})
+		if err != nil {
+			w.tb.Fatalf("list the clusters: %v", err)
+		}
+		there = 0
+		for _, c := range reply.GetClusters() {
+			if c.GetConnected() {
+				there++
+			}
+		}
+	}
 }
 
 // probe is the workflow of all runs. What its steps do is played.
@@ -123,7 +149,7 @@ func programs(tb testing.TB, names ...string) (dir string) {
 		return dir
 	}
 	dir = tb.TempDir()
-	build := exec.CommandContext(tb.Context(), filepath.Join("..", "..", "deploy", "build.sh"), append([]string{dir}, names...)...) //nolint:gosec // of this project
+	build := exec.CommandContext(tb.Context(), filepath.Join("..", "..", "deploy", "build.sh"), append([]string{dir}, names...)...)
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("build the programs: %v\n%s", err, out)
 	}

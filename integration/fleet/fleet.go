@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -39,10 +40,11 @@ type Agent struct {
 	link *link.Link
 
 	connected atomic.Bool
-	begun     func(execution string)
-	failed    func(error)
-	log       []byte
+	options   Options
 	reporting sync.WaitGroup
+
+	mu   sync.Mutex
+	jobs map[string]bool // by attempt, whether it may be forgotten
 }
 
 // Fleet is many of them at one control plane.
@@ -57,6 +59,10 @@ type Fleet struct {
 type Options struct {
 	// Begun is told of each execution when its start reaches the agent; it may be nil.
 	Begun func(execution string)
+	// Given is told of each attempt when its Job is made; it may be nil.
+	Given func(work.Assignment)
+	// Address is what the agents dial instead of the address of the control plane; it may be empty.
+	Address string
 	// Failed is told of each attempt whose log or result could not be delivered; a test fails then when it is nil.
 	Failed func(error)
 	// Log is what the one step of each attempt prints; none when empty.
@@ -103,9 +109,9 @@ func (f *Fleet) enrol(ctx context.Context, p *Plane, token, name string, o Optio
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(reply.GetAgentCa()))
-	a := &Agent{Name: name, begun: o.Begun, failed: o.Failed, log: o.Log}
+	a := &Agent{Name: name, options: o, jobs: map[string]bool{}}
 	a.o = link.Options{
-		Log: slog.New(slog.DiscardHandler), Address: p.AgentAddress, TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13},
+		Log: slog.New(slog.DiscardHandler), Address: cmp.Or(o.Address, p.AgentAddress), TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13},
 		Version: "v0.0.0", KubernetesVersion: "v1.34.4", RunnerDelivery: "image-volume", Namespaces: []string{"seatrial-tests"}, Starts: starts,
 		Vault:   link.Vault{Secrets: &secrets{}, Name: "agent"},
 		OnState: func(s link.State, _ error) { f.now(a, s == link.StateConnected) },
@@ -185,21 +191,55 @@ func (f *Fleet) Keep(count int) {
 func (a *Agent) start() {
 	a.link = link.New(a.o, a.id)
 	a.link.Start(context.Background(), link.Stages{
-		Start: a, Cancel: func(string, string) {}, Resume: func(string, *runnerv1.Resume) {}, Release: func(string) {},
-		Inventory: func(context.Context) ([]*agentv1.InventoryItem, error) { return nil, nil },
+		Start: a, Cancel: func(string, string) {}, Resume: func(string, *runnerv1.Resume) {}, Release: a.release, Inventory: a.inventory,
 	})
+}
+
+// release lets the Job of an attempt go. Its name stays taken, as it does for as long as a late duplicate of the start may come.
+func (a *Agent) release(attempt string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.jobs[attempt] = true
+}
+
+func (a *Agent) inventory(context.Context) (items []*agentv1.InventoryItem, _ error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for attempt, released := range a.jobs {
+		if !released {
+			items = append(items, &agentv1.InventoryItem{AttemptId: attempt, JobUid: "uid-" + attempt})
+		}
+	}
+	return items, nil
+}
+
+// create makes the Job of an attempt; it returns false when there is one.
+func (a *Agent) create(attempt string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.jobs[attempt]; known {
+		return false
+	}
+	a.jobs[attempt] = false
+	return true
 }
 
 // Handle is a cluster in which every Job passes as soon as it exists.
 func (a *Agent) Handle(_ context.Context, given work.Assignment) error {
-	if a.begun != nil {
-		a.begun(given.GetExecutionId())
+	if a.options.Begun != nil {
+		a.options.Begun(given.GetExecutionId())
+	}
+	if !a.create(given.GetAttemptId()) {
+		return work.ErrDuplicate
+	}
+	if a.options.Given != nil {
+		a.options.Given(given)
 	}
 	a.reporting.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := a.pass(ctx, given); err != nil {
-			a.failed(fmt.Errorf("attempt %s in %s: %w", given.GetAttemptId(), a.Name, err))
+			a.options.Failed(fmt.Errorf("attempt %s in %s: %w", given.GetAttemptId(), a.Name, err))
 		}
 	})
 	return nil
@@ -217,8 +257,8 @@ func (a *Agent) pass(ctx context.Context, given work.Assignment) error {
 			Index: int32(i), Name: step.GetName(), Status: runnerv1.StepStatus_STEP_STATUS_PASSED, ExitCode: new(int32),
 			StartedAt: begun, FinishedAt: report.GetFinishedAt(),
 		}
-		if len(a.log) > 0 {
-			totals, err := a.Ship(ctx, given.GetAttemptId(), fmt.Sprintf("step/%d", i), a.log)
+		if len(a.options.Log) > 0 {
+			totals, err := a.Ship(ctx, given.GetAttemptId(), fmt.Sprintf("step/%d", i), a.options.Log)
 			if err != nil {
 				return err
 			}

@@ -133,7 +133,7 @@ func (s *Server) Start(tb testing.TB) {
 	var said strings.Builder
 	err := until(func(ctx context.Context) error {
 		if !s.runs() {
-			cmd := exec.Command(s.program, s.args...) //nolint:gosec // a server of these tests
+			cmd := exec.Command(s.program, s.args...)
 			said.Reset()
 			cmd.SysProcAttr, cmd.Dir, cmd.Stderr = s.attr, s.dir, &said
 			if err := cmd.Start(); err != nil {
