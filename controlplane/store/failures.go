@@ -227,7 +227,7 @@ func (s *Store) FailureCluster(ctx context.Context, fingerprint string, since ti
 		k.add(r, from.of(r))
 	}
 	tests, executions := failingTests(rows), failingExecutions(rows)
-	named, err := s.failuresNamed(ctx, slices.Concat(rows[:min(lately, len(rows))], lastOf(tests)))
+	named, err := s.failuresNamed(ctx, slices.Concat(rows[:min(lately, len(rows))], lastEach(tests)))
 	if err != nil {
 		return out, err
 	}
@@ -259,7 +259,7 @@ type repeated struct {
 	last     *db.TestResult
 }
 
-func lastOf(list []*repeated) []*db.TestResult {
+func lastEach(list []*repeated) []*db.TestResult {
 	out := make([]*db.TestResult, len(list))
 	for i, r := range list {
 		out[i] = r.last
