@@ -105,6 +105,7 @@ func (s *server) ListFailures(ctx context.Context, r *apiv1.ListFailuresRequest)
 	organization := s.organization(ctx)
 	out := &apiv1.ListFailuresResponse{
 		TotalClusters: int32Of(list.Total), TotalFailures: int32Of(list.Failures), Unclustered: int32Of(list.Unclustered), Days: int32Of(list.Days),
+		CountedSince: timeOf(list.Since),
 	}
 	for _, c := range list.List {
 		out.Clusters = append(out.Clusters, s.clusterOfFailures(organization, c))
@@ -129,6 +130,7 @@ func (s *server) GetFailure(ctx context.Context, r *apiv1.GetFailureRequest) (*a
 	organization := s.organization(ctx)
 	out := &apiv1.GetFailureResponse{
 		Cluster: s.clusterOfFailures(organization, f.Cluster), Days: int32Of(f.Days), Workflows: f.InFlows, Environments: f.InPlaces, Messages: f.Variations,
+		CountedSince: timeOf(f.Since),
 	}
 	for _, t := range f.Alike {
 		out.Tests = append(out.Tests, &apiv1.FailingTest{

@@ -10,8 +10,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/workflow"
-	"github.com/seatrial/seatrial/controlplane/workflow/document"
-	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 const (
@@ -174,7 +172,7 @@ func (s *Service) required(ctx context.Context, c *Coverage, environments []stri
 	}
 	out := map[coverage.Cell][]string{}
 	for _, record := range policies {
-		cells, why := requiredBy(record, flows, environments)
+		cells, why := s.requiredBy(record, flows, environments)
 		if why != "" {
 			c.Unresolved = append(c.Unresolved, record.Name)
 			c.Notes = append(c.Notes, fmt.Sprintf("What the policy %s requires is not known: %s.", record.Name, why))
@@ -189,10 +187,9 @@ func (s *Service) required(ctx context.Context, c *Coverage, environments []stri
 }
 
 // requiredBy returns the cells that a policy requires, or why nobody knows.
-func requiredBy(record workflow.Record, flows []policy.Workflow, environments []string) (cells []policy.Cell, why string) {
-	read := parse.Read([]byte(record.Source))
-	doc, ok := read.Value.(*document.ReadinessPolicyDocument)
-	if !ok || len(read.Faults) > 0 {
+func (s *Service) requiredBy(record workflow.Record, flows []policy.Workflow, environments []string) (cells []policy.Cell, why string) {
+	doc := s.readings.of(record.Source)
+	if doc == nil {
 		return nil, "this version cannot read it"
 	}
 	cells, err := policy.Resolve(doc, flows, environments)

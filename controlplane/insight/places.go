@@ -7,6 +7,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 // digest is of a text.
@@ -73,4 +74,36 @@ func sourcesOf(names []string, library workflow.Library) (d digest) {
 		_, _ = fmt.Fprintf(sum, "%q%q", r.Name, r.Source) // to a hash, which takes everything
 	}
 	return digest(sum.Sum(nil))
+}
+
+// maxReadings is how many policies are remembered as they were read; when there are more all are forgotten, and read again.
+const maxReadings = 500
+
+// readings remembers policies by the digests of their sources, for the same reason. Nobody changes what it returns.
+type readings struct {
+	mu    sync.Mutex
+	known map[digest]*document.ReadinessPolicyDocument
+}
+
+// of reads a policy; nil for what this version cannot read.
+func (r *readings) of(source string) *document.ReadinessPolicyDocument {
+	key := digest(sha256.Sum256([]byte(source)))
+	r.mu.Lock()
+	doc, known := r.known[key]
+	r.mu.Unlock()
+	if known {
+		return doc
+	}
+	read := parse.Read([]byte(source))
+	doc, ok := read.Value.(*document.ReadinessPolicyDocument)
+	if !ok || len(read.Faults) > 0 {
+		doc = nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil || len(r.known) >= maxReadings {
+		r.known = map[digest]*document.ReadinessPolicyDocument{}
+	}
+	r.known[key] = doc
+	return doc
 }

@@ -40,6 +40,7 @@ const heavyAtOnce = 2
 type Service struct {
 	store    Store
 	placings placings
+	readings readings
 
 	heavy chan struct{}
 	clock func() time.Time

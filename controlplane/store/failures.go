@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/predicate"
@@ -26,12 +27,14 @@ import (
 // once, at most insight.MaxCounted, and counts what they have in common itself: a page is not to wait for the failures of a year.
 
 // failuresSince selects failures that count, of a workflow and an environment or, where they are empty, of all.
-func failuresSince(workflow, environment string, since time.Time) []predicate.TestResult {
+func failuresSince(ctx context.Context, workflow, environment string, since time.Time) []predicate.TestResult {
 	where := []predicate.TestResult{failed, testresult.IDGT(firstID(since)), testresult.SeverityLT(supersededSeverity)}
 	if workflow != "" {
 		// Results of an execution come in when it has begun, and it has ended before long.
 		begun := execution.IDGT(firstID(since.Add(-longestExecution)))
-		where = append(where, testresult.Severity(severity(results.Failed, false)), testresult.HasExecutionWith(execution.Workflow(workflow), begun))
+		v, _ := tenant.FromContext(ctx) // without one the rules of privacy refuse the query
+		where = append(where, testresult.Severity(severity(results.Failed, false)),
+			testresult.HasExecutionWith(execution.OrganizationID(v.Organization), execution.Workflow(workflow), begun))
 	}
 	if environment != "" {
 		where = append(where, testresult.EnvironmentName(environment))
@@ -134,7 +137,7 @@ func (k *kind) cluster(message string) insight.Cluster {
 
 // FailureClusters returns failures by their fingerprints, those that happened most often first.
 func (s *Store) FailureClusters(ctx context.Context, workflow, environment string, since time.Time, limit int) (out insight.Clusters, err error) {
-	rows, cut, err := s.latestFailures(ctx, failuresSince(workflow, environment, since)...)
+	rows, cut, err := s.latestFailures(ctx, failuresSince(ctx, workflow, environment, since)...)
 	if err != nil || len(rows) == 0 {
 		return out, err
 	}
@@ -205,7 +208,7 @@ func (s *Store) failuresNamed(ctx context.Context, list []*db.TestResult) (map[u
 
 // FailureCluster returns one cluster with what it consists of.
 func (s *Store) FailureCluster(ctx context.Context, fingerprint string, since time.Time) (out insight.Failure, err error) {
-	rows, cut, err := s.latestFailures(ctx, append(failuresSince("", "", since), testresult.Fingerprint(fingerprint), withFingerprint)...)
+	rows, cut, err := s.latestFailures(ctx, append(failuresSince(ctx, "", "", since), testresult.Fingerprint(fingerprint), withFingerprint)...)
 	if err != nil {
 		return out, err
 	}
@@ -224,7 +227,7 @@ func (s *Store) FailureCluster(ctx context.Context, fingerprint string, since ti
 		k.add(r, from.of(r))
 	}
 	tests, executions := failingTests(rows), failingExecutions(rows)
-	named, err := s.failuresNamed(ctx, slices.Concat(rows[:min(lately, len(rows))], lastOf(tests)))
+	named, err := s.failuresNamed(ctx, slices.Concat(rows[:min(lately, len(rows))], lastEach(tests)))
 	if err != nil {
 		return out, err
 	}
@@ -256,7 +259,7 @@ type repeated struct {
 	last     *db.TestResult
 }
 
-func lastOf(list []*repeated) []*db.TestResult {
+func lastEach(list []*repeated) []*db.TestResult {
 	out := make([]*db.TestResult, len(list))
 	for i, r := range list {
 		out[i] = r.last
@@ -346,7 +349,7 @@ func (s *Store) Alike(ctx context.Context, fingerprints []string, since time.Tim
 		Fingerprint string `json:"fingerprint"`
 		Tests       int    `json:"tests"`
 	}
-	err := s.db.Read().TestResult.Query().Where(failuresSince("", "", since)...).Where(testresult.FingerprintIn(fingerprints...), withFingerprint).
+	err := s.db.Read().TestResult.Query().Where(failuresSince(ctx, "", "", since)...).Where(testresult.FingerprintIn(fingerprints...), withFingerprint).
 		GroupBy(testresult.FieldFingerprint).Aggregate(distinct(testresult.FieldTestKey, "tests")).Scan(ctx, &rows)
 	if err != nil {
 		return nil, database.Fault(err)

@@ -132,12 +132,11 @@ func (s *Store) mustHaveStep(ctx context.Context, id uuid.UUID, index int) error
 
 // resultPlace is where a page of results ended.
 type resultPlace struct {
-	Severity    int
-	Suite, Name string
-	ID          uuid.UUID
+	Severity int
+	ID       uuid.UUID
 }
 
-// Results lists worst first, by suite and name within.
+// Results lists worst first, and within as the reports list them.
 func (s *Store) Results(ctx context.Context, id execution.ID, outcomes []string, size int, after string) (list []execution.TestResult, next string, err error) {
 	place, more, err := decodeCursor[resultPlace](after)
 	if err != nil {
@@ -149,22 +148,20 @@ func (s *Store) Results(ctx context.Context, id execution.ID, outcomes []string,
 	}
 	size = pageSize(size)
 	q := s.db.Read().TestResult.Query().Where(resultsIn(head)).Limit(size+1).
-		Order(testresult.BySeverity(), testresult.BySuite(), testresult.ByName(), testresult.ByID())
+		Order(testresult.BySeverity(), testresult.ByID()) // the order of an index: however many there are, a page is read alone
 	if len(outcomes) > 0 {
 		q = q.Where(testresult.OutcomeIn(outcomes...))
 	}
 	if more {
 		q = q.Where(func(sel *entsql.Selector) {
-			sel.Where(entsql.CompositeGT([]string{
-				sel.C(testresult.FieldSeverity), sel.C(testresult.FieldSuite), sel.C(testresult.FieldName), sel.C(testresult.FieldID),
-			}, place.Severity, place.Suite, place.Name, place.ID))
+			sel.Where(entsql.CompositeGT([]string{sel.C(testresult.FieldSeverity), sel.C(testresult.FieldID)}, place.Severity, place.ID))
 		})
 	}
 	rows, err := q.All(ctx)
 	if err != nil {
 		return nil, "", database.Fault(err)
 	}
-	rows, next, err = cut(rows, size, func(r *db.TestResult) resultPlace { return resultPlace{r.Severity, r.Suite, r.Name, r.ID} })
+	rows, next, err = cut(rows, size, func(r *db.TestResult) resultPlace { return resultPlace{r.Severity, r.ID} })
 	for _, r := range rows {
 		list = append(list, resultRecord(r))
 	}

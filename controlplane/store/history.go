@@ -108,6 +108,9 @@ func heads(q *db.AttemptQuery) *db.AttemptQuery {
 
 // withRuns adds runs and attempts, with as many queries for a page as for one execution.
 func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bool) ([]record.Execution, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
 	ids := make([]uuid.UUID, len(rows))
 	for i, row := range rows {
 		ids[i] = row.ID

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/ent/db"
@@ -50,7 +51,23 @@ func resultsIn(heads ...*db.Execution) predicate.TestResult {
 			until = head.UpdatedAt
 		}
 	}
-	return testresult.And(testresult.ExecutionIDIn(ids...), testresult.IDGTE(firstID(from.Add(-skew))), testresult.IDLT(firstID(until.Add(skew))))
+	from, until = from.Add(-skew), until.Add(skew)
+	return testresult.And(testresult.ExecutionIDIn(ids...), testresult.IDGTE(firstID(from)), testresult.IDLT(firstID(until)), inMonths(from, until))
+}
+
+// inMonths says in the text of a query which months its results are in, beside what says so by arguments. By that every plan of it knows the
+// months: it reads the results of one in the order of an index, and not those of all in no order.
+func inMonths(from, until time.Time) predicate.TestResult {
+	if until.Before(from) || from.Before(time.Unix(0, 0)) {
+		return func(*entsql.Selector) {}
+	}
+	from, until = from.UTC(), until.UTC()
+	begin := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC)
+	end := time.Date(until.Year(), until.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+	return func(sel *entsql.Selector) {
+		id := sel.C(testresult.FieldID)
+		sel.Where(entsql.ExprP(id + " >= '" + firstID(begin).String() + "' AND " + id + " < '" + firstID(end).String() + "'"))
+	}
 }
 
 // timed is the version of ids that begin with a time.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/audit"
@@ -17,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 )
 
@@ -241,26 +244,26 @@ func (s *Store) withFirings(ctx context.Context, rows []*db.Schedule) ([]record.
 			return nil, err
 		}
 		out[i], ids[i] = rec, row.ID
-		last, err := s.db.Read().Firing.Query().Where(firing.ScheduleID(row.ID)).Order(db.Desc(firing.FieldDue)).First(ctx)
-		if err != nil && !db.IsNotFound(err) {
-			return nil, database.Fault(err)
-		}
-		if err == nil {
-			f, err := firingRecord(last)
-			if err != nil {
-				return nil, err
-			}
-			out[i].Last = &f
-		}
 	}
 	if len(ids) == 0 {
 		return out, nil
+	}
+	last, err := s.db.Read().Firing.Query().Where(lastOf(ids)).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	for _, row := range last {
+		f, err := firingRecord(row)
+		if err != nil {
+			return nil, err
+		}
+		out[slices.Index(ids, row.ScheduleID)].Last = &f
 	}
 	var missed []struct {
 		ScheduleID uuid.UUID `json:"schedule_id"`
 		Count      int       `json:"count"`
 	}
-	err := s.db.Read().Firing.Query().
+	err = s.db.Read().Firing.Query().
 		Where(firing.ScheduleIDIn(ids...), firing.StateIn(string(record.Missed), string(record.Failed)), firing.DueGT(s.now().Add(-missedSince))).
 		GroupBy(firing.FieldScheduleID).Aggregate(db.Count()).Scan(ctx, &missed)
 	for _, m := range missed {
@@ -271,6 +274,22 @@ func (s *Store) withFirings(ctx context.Context, rows []*db.Schedule) ([]record.
 		}
 	}
 	return out, database.Fault(err)
+}
+
+// lastOf is fulfilled by the last firing of each of some schedules: one look into the index for each, whatever fired before.
+func lastOf(schedules []uuid.UUID) predicate.Firing {
+	return func(sel *entsql.Selector) {
+		f, s := entsql.Table(firing.Table).As("latest"), entsql.Table(schedule.Table).As("sched")
+		ids := make([]any, len(schedules))
+		for i, id := range schedules {
+			ids[i] = id
+		}
+		sel.Where(entsql.P(func(b *entsql.Builder) {
+			b.Ident(sel.C(firing.FieldID)).WriteString(" IN (SELECT (SELECT " + f.C(firing.FieldID) + " FROM " + firing.Table + " AS latest WHERE " +
+				f.C(firing.FieldScheduleID) + " = " + s.C(schedule.FieldID) + " ORDER BY " + f.C(firing.FieldDue) + " DESC LIMIT 1) FROM " + schedule.Table +
+				" AS sched WHERE " + s.C(schedule.FieldID) + " IN (").Args(ids...).WriteString("))")
+		}))
+	}
 }
 
 // SuspendSchedule suspends or resumes on behalf of the viewer.

@@ -79,8 +79,12 @@ func (s *Store) entries(ctx context.Context, kind search.Kind, t search.Terms) (
 	if err != nil {
 		return nil, err
 	}
+	far := make(map[int]int, len(rows)) // each is judged once, and compared often
+	for _, row := range rows {
+		far[row.ID] = closeness(row, t)
+	}
 	slices.SortStableFunc(rows, func(a, b *db.SearchEntry) int {
-		return cmp.Or(cmp.Compare(closeness(a, t), closeness(b, t)), cmp.Compare(len(a.Title), len(b.Title)), strings.Compare(a.Title, b.Title))
+		return cmp.Or(cmp.Compare(far[a.ID], far[b.ID]), cmp.Compare(len(a.Title), len(b.Title)), strings.Compare(a.Title, b.Title))
 	})
 	seen := map[string]bool{}
 	return slices.DeleteFunc(rows, func(r *db.SearchEntry) bool { // one failure is of several workflows

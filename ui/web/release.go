@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"strings"
 	"time"
@@ -85,10 +86,17 @@ func decided(r release.Release) (out verdict.Output, err error) {
 	return out, nil
 }
 
-// releaseVersion identifies the state of a release. That the same verdict was made again is no change.
+// releaseVersion identifies the state of a release. That the same verdict was made again is no change. The verdict may be megabytes: it is not
+// written anew for that.
 func releaseVersion(r release.Release) string {
-	r.Decided, r.Stale = time.Time{}, false
-	return version(r)
+	h := fnv.New128a()
+	_, _ = h.Write(r.Verdict) // to a hash, which takes everything
+	r.Decided, r.Stale, r.Verdict = time.Time{}, false, nil
+	return version(struct {
+		release.Release
+
+		Said []byte
+	}{r, h.Sum(nil)})
 }
 
 // waive asks for a waiver. A form with a fault is shown again as it was filled in.

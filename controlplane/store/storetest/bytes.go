@@ -203,9 +203,9 @@ func (f *fixture) worstFirst(t *testing.T, n accepted) {
 			break
 		}
 	}
-	order := []string{"breaks", "hangs", "removes", "loses its node", "stands behind", "was stopped", "waits", "adds"}
+	order := []string{"removes", "breaks", "hangs", "stands behind", "loses its node", "was stopped", "waits", "adds"}
 	if !slices.Equal(names, order) {
-		t.Errorf("order %v: want the bad ones, then those that should have run, then skipped, then passed", names)
+		t.Errorf("order %v: want the bad ones, then those that should have run, then skipped, then passed, each as the report lists them", names)
 	}
 	for _, o := range results.Outcomes() {
 		list, _, err := f.Results(f.as(t), n.Execution.ID, []string{string(o)}, 10, "")

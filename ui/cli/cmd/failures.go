@@ -59,6 +59,9 @@ func (a *app) showFailures(res *apiv1.ListFailuresResponse) error {
 	} else if err := render.Rows(a.Out, []string{"FAILURES", "TESTS", "EXECUTIONS", "WORKFLOWS", "ENVIRONMENTS", "FIRST", "LAST", "FINGERPRINT", "MESSAGE"}, rows); err != nil {
 		return err
 	}
+	if since := res.GetCountedSince(); since != nil {
+		a.say("Only the last failures are counted: those since %s.", render.Time(since))
+	}
 	if n := int(res.GetTotalClusters()) - len(rows); n > 0 {
 		a.say("%d others are not listed, which happened less often.", n)
 	}

@@ -17,13 +17,13 @@ const (
 	shownTests   = 100 // of a cell
 	shownInAll   = 100 // of all cells, the worst cells first
 	wholeTests   = 200 // of a cell that was asked for, on one page
-	shownCells   = 30  // that have a part of the page each
+	shownCells   = 30  // that have a part of the page each; half of it beside a dense matrix
 	shownFaults  = 40  // of a rule, those that failed first
 	shownPlaces  = 40  // of a rule
 	shownSquares = 300 // of the matrix
 	fullSquares  = 100 // of a matrix whose squares have all numbers: those of a larger one have a word
-	shownForms   = 10  // that are there before they are asked for
-	shownLinks   = 50  // executions
+	shownForms   = 5   // that are there before they are asked for
+	shownLinks   = 25  // executions
 )
 
 // shownCell is what the page has of the evidence of a cell.
@@ -57,13 +57,16 @@ func (p ReleaseProps) shown() []shownCell {
 			out[i] = p.whole(c)
 		}
 	}
-	n := 0
+	n, most := 0, shownCells
+	if p.dense() {
+		most /= 2
+	}
 	return slices.DeleteFunc(out, func(c shownCell) bool {
 		if c.Anchor == p.All {
 			return false
 		}
 		n++
-		return n > shownCells || len(c.bad)+len(c.good) == 0 && len(c.Bad)+len(c.Good) > 0 && !c.Open()
+		return n > most || len(c.bad)+len(c.good) == 0 && len(c.Bad)+len(c.Good) > 0 && !c.Open()
 	})
 }
 

@@ -3661,7 +3661,7 @@ func (x *TestResult) GetEarlier() []string {
 
 type ListTestResultsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Worst first: failed, errored and timed out, then those that should have run, then skipped, then passed; by suite and name within.
+	// Worst first: failed, errored and timed out, then those that should have run, then skipped, then passed; within, as the reports list them.
 	// Those of superseded attempts come last.
 	Results       []*TestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	NextPageToken string        `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`

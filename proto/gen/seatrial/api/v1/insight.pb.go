@@ -632,14 +632,16 @@ func (x *ListFailuresRequest) GetDays() int32 {
 
 type ListFailuresResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 200.
+	// At most 100.
 	Clusters []*FailureCluster `protobuf:"bytes,1,rep,name=clusters,proto3" json:"clusters,omitempty"`
-	// Of all clusters, whatever is listed.
+	// Of all clusters, whatever is listed, of the failures that are counted: the last 5,000.
 	TotalClusters int32 `protobuf:"varint,2,opt,name=total_clusters,json=totalClusters,proto3" json:"total_clusters,omitempty"`
 	TotalFailures int32 `protobuf:"varint,3,opt,name=total_failures,json=totalFailures,proto3" json:"total_failures,omitempty"`
 	// Failures without a fingerprint, such as those that stand for an exit code. They are in no cluster.
-	Unclustered   int32 `protobuf:"varint,4,opt,name=unclustered,proto3" json:"unclustered,omitempty"`
-	Days          int32 `protobuf:"varint,5,opt,name=days,proto3" json:"days,omitempty"`
+	Unclustered int32 `protobuf:"varint,4,opt,name=unclustered,proto3" json:"unclustered,omitempty"`
+	Days        int32 `protobuf:"varint,5,opt,name=days,proto3" json:"days,omitempty"`
+	// Since when failures are counted, where there are more of them than that; none for all of the days.
+	CountedSince  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=counted_since,json=countedSince,proto3" json:"counted_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,6 +709,13 @@ func (x *ListFailuresResponse) GetDays() int32 {
 		return x.Days
 	}
 	return 0
+}
+
+func (x *ListFailuresResponse) GetCountedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CountedSince
+	}
+	return nil
 }
 
 // FailureCluster is failures of one fingerprint.
@@ -885,14 +894,16 @@ type GetFailureResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Cluster *FailureCluster        `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Days    int32                  `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
-	// Those that failed most often first, at most 200.
+	// Those that failed most often first, at most 100.
 	Tests []*FailingTest `protobuf:"bytes,3,rep,name=tests,proto3" json:"tests,omitempty"`
 	// Newest first, at most 50.
 	Executions   []*FailingExecution `protobuf:"bytes,4,rep,name=executions,proto3" json:"executions,omitempty"`
 	Workflows    []string            `protobuf:"bytes,5,rep,name=workflows,proto3" json:"workflows,omitempty"`
 	Environments []string            `protobuf:"bytes,6,rep,name=environments,proto3" json:"environments,omitempty"`
 	// Different messages of late, at most 5.
-	Messages      []string `protobuf:"bytes,7,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []string `protobuf:"bytes,7,rep,name=messages,proto3" json:"messages,omitempty"`
+	// As of ListFailuresResponse.
+	CountedSince  *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=counted_since,json=countedSince,proto3" json:"counted_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -972,6 +983,13 @@ func (x *GetFailureResponse) GetEnvironments() []string {
 func (x *GetFailureResponse) GetMessages() []string {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *GetFailureResponse) GetCountedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CountedSince
 	}
 	return nil
 }
@@ -1847,13 +1865,14 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"\x13ListFailuresRequest\x12$\n" +
 	"\bworkflow\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\bworkflow\x12*\n" +
 	"\venvironment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\venvironment\x12\x12\n" +
-	"\x04days\x18\x03 \x01(\x05R\x04days\"\xd7\x01\n" +
+	"\x04days\x18\x03 \x01(\x05R\x04days\"\x98\x02\n" +
 	"\x14ListFailuresResponse\x12;\n" +
 	"\bclusters\x18\x01 \x03(\v2\x1f.seatrial.api.v1.FailureClusterR\bclusters\x12%\n" +
 	"\x0etotal_clusters\x18\x02 \x01(\x05R\rtotalClusters\x12%\n" +
 	"\x0etotal_failures\x18\x03 \x01(\x05R\rtotalFailures\x12 \n" +
 	"\vunclustered\x18\x04 \x01(\x05R\vunclustered\x12\x12\n" +
-	"\x04days\x18\x05 \x01(\x05R\x04days\"\xe6\x02\n" +
+	"\x04days\x18\x05 \x01(\x05R\x04days\x12?\n" +
+	"\rcounted_since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fcountedSince\"\xe6\x02\n" +
 	"\x0eFailureCluster\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
@@ -1872,7 +1891,7 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"\x11GetFailureRequest\x12,\n" +
 	"\vfingerprint\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\vfingerprint\x12\x12\n" +
-	"\x04days\x18\x02 \x01(\x05R\x04days\"\xb8\x02\n" +
+	"\x04days\x18\x02 \x01(\x05R\x04days\"\xf9\x02\n" +
 	"\x12GetFailureResponse\x129\n" +
 	"\acluster\x18\x01 \x01(\v2\x1f.seatrial.api.v1.FailureClusterR\acluster\x12\x12\n" +
 	"\x04days\x18\x02 \x01(\x05R\x04days\x122\n" +
@@ -1882,7 +1901,8 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"executions\x12\x1c\n" +
 	"\tworkflows\x18\x05 \x03(\tR\tworkflows\x12\"\n" +
 	"\fenvironments\x18\x06 \x03(\tR\fenvironments\x12\x1a\n" +
-	"\bmessages\x18\a \x03(\tR\bmessages\"\xa4\x01\n" +
+	"\bmessages\x18\a \x03(\tR\bmessages\x12?\n" +
+	"\rcounted_since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\fcountedSince\"\xa4\x01\n" +
 	"\vFailingTest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2013,38 +2033,40 @@ var file_seatrial_api_v1_insight_proto_depIdxs = []int32{
 	23, // 7: seatrial.api.v1.ComparedTest.before_took:type_name -> google.protobuf.Duration
 	23, // 8: seatrial.api.v1.ComparedTest.after_took:type_name -> google.protobuf.Duration
 	8,  // 9: seatrial.api.v1.ListFailuresResponse.clusters:type_name -> seatrial.api.v1.FailureCluster
-	22, // 10: seatrial.api.v1.FailureCluster.first_seen:type_name -> google.protobuf.Timestamp
-	22, // 11: seatrial.api.v1.FailureCluster.last_seen:type_name -> google.protobuf.Timestamp
-	8,  // 12: seatrial.api.v1.GetFailureResponse.cluster:type_name -> seatrial.api.v1.FailureCluster
-	11, // 13: seatrial.api.v1.GetFailureResponse.tests:type_name -> seatrial.api.v1.FailingTest
-	12, // 14: seatrial.api.v1.GetFailureResponse.executions:type_name -> seatrial.api.v1.FailingExecution
-	22, // 15: seatrial.api.v1.FailingTest.last_seen:type_name -> google.protobuf.Timestamp
-	22, // 16: seatrial.api.v1.FailingExecution.at:type_name -> google.protobuf.Timestamp
-	15, // 17: seatrial.api.v1.GetCoverageResponse.rows:type_name -> seatrial.api.v1.CoverageRow
-	16, // 18: seatrial.api.v1.CoverageRow.cells:type_name -> seatrial.api.v1.CoverageCell
-	21, // 19: seatrial.api.v1.CoverageCell.last_status:type_name -> seatrial.api.v1.Status
-	22, // 20: seatrial.api.v1.CoverageCell.last_at:type_name -> google.protobuf.Timestamp
-	22, // 21: seatrial.api.v1.CoverageCell.last_green_at:type_name -> google.protobuf.Timestamp
-	19, // 22: seatrial.api.v1.SearchResponse.groups:type_name -> seatrial.api.v1.SearchGroup
-	20, // 23: seatrial.api.v1.SearchGroup.hits:type_name -> seatrial.api.v1.SearchHit
-	24, // 24: seatrial.api.v1.SearchHit.state:type_name -> seatrial.api.v1.State
-	21, // 25: seatrial.api.v1.SearchHit.status:type_name -> seatrial.api.v1.Status
-	22, // 26: seatrial.api.v1.SearchHit.at:type_name -> google.protobuf.Timestamp
-	0,  // 27: seatrial.api.v1.InsightService.CompareExecutions:input_type -> seatrial.api.v1.CompareExecutionsRequest
-	6,  // 28: seatrial.api.v1.InsightService.ListFailures:input_type -> seatrial.api.v1.ListFailuresRequest
-	9,  // 29: seatrial.api.v1.InsightService.GetFailure:input_type -> seatrial.api.v1.GetFailureRequest
-	17, // 30: seatrial.api.v1.InsightService.Search:input_type -> seatrial.api.v1.SearchRequest
-	13, // 31: seatrial.api.v1.InsightService.GetCoverage:input_type -> seatrial.api.v1.GetCoverageRequest
-	1,  // 32: seatrial.api.v1.InsightService.CompareExecutions:output_type -> seatrial.api.v1.CompareExecutionsResponse
-	7,  // 33: seatrial.api.v1.InsightService.ListFailures:output_type -> seatrial.api.v1.ListFailuresResponse
-	10, // 34: seatrial.api.v1.InsightService.GetFailure:output_type -> seatrial.api.v1.GetFailureResponse
-	18, // 35: seatrial.api.v1.InsightService.Search:output_type -> seatrial.api.v1.SearchResponse
-	14, // 36: seatrial.api.v1.InsightService.GetCoverage:output_type -> seatrial.api.v1.GetCoverageResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	22, // 10: seatrial.api.v1.ListFailuresResponse.counted_since:type_name -> google.protobuf.Timestamp
+	22, // 11: seatrial.api.v1.FailureCluster.first_seen:type_name -> google.protobuf.Timestamp
+	22, // 12: seatrial.api.v1.FailureCluster.last_seen:type_name -> google.protobuf.Timestamp
+	8,  // 13: seatrial.api.v1.GetFailureResponse.cluster:type_name -> seatrial.api.v1.FailureCluster
+	11, // 14: seatrial.api.v1.GetFailureResponse.tests:type_name -> seatrial.api.v1.FailingTest
+	12, // 15: seatrial.api.v1.GetFailureResponse.executions:type_name -> seatrial.api.v1.FailingExecution
+	22, // 16: seatrial.api.v1.GetFailureResponse.counted_since:type_name -> google.protobuf.Timestamp
+	22, // 17: seatrial.api.v1.FailingTest.last_seen:type_name -> google.protobuf.Timestamp
+	22, // 18: seatrial.api.v1.FailingExecution.at:type_name -> google.protobuf.Timestamp
+	15, // 19: seatrial.api.v1.GetCoverageResponse.rows:type_name -> seatrial.api.v1.CoverageRow
+	16, // 20: seatrial.api.v1.CoverageRow.cells:type_name -> seatrial.api.v1.CoverageCell
+	21, // 21: seatrial.api.v1.CoverageCell.last_status:type_name -> seatrial.api.v1.Status
+	22, // 22: seatrial.api.v1.CoverageCell.last_at:type_name -> google.protobuf.Timestamp
+	22, // 23: seatrial.api.v1.CoverageCell.last_green_at:type_name -> google.protobuf.Timestamp
+	19, // 24: seatrial.api.v1.SearchResponse.groups:type_name -> seatrial.api.v1.SearchGroup
+	20, // 25: seatrial.api.v1.SearchGroup.hits:type_name -> seatrial.api.v1.SearchHit
+	24, // 26: seatrial.api.v1.SearchHit.state:type_name -> seatrial.api.v1.State
+	21, // 27: seatrial.api.v1.SearchHit.status:type_name -> seatrial.api.v1.Status
+	22, // 28: seatrial.api.v1.SearchHit.at:type_name -> google.protobuf.Timestamp
+	0,  // 29: seatrial.api.v1.InsightService.CompareExecutions:input_type -> seatrial.api.v1.CompareExecutionsRequest
+	6,  // 30: seatrial.api.v1.InsightService.ListFailures:input_type -> seatrial.api.v1.ListFailuresRequest
+	9,  // 31: seatrial.api.v1.InsightService.GetFailure:input_type -> seatrial.api.v1.GetFailureRequest
+	17, // 32: seatrial.api.v1.InsightService.Search:input_type -> seatrial.api.v1.SearchRequest
+	13, // 33: seatrial.api.v1.InsightService.GetCoverage:input_type -> seatrial.api.v1.GetCoverageRequest
+	1,  // 34: seatrial.api.v1.InsightService.CompareExecutions:output_type -> seatrial.api.v1.CompareExecutionsResponse
+	7,  // 35: seatrial.api.v1.InsightService.ListFailures:output_type -> seatrial.api.v1.ListFailuresResponse
+	10, // 36: seatrial.api.v1.InsightService.GetFailure:output_type -> seatrial.api.v1.GetFailureResponse
+	18, // 37: seatrial.api.v1.InsightService.Search:output_type -> seatrial.api.v1.SearchResponse
+	14, // 38: seatrial.api.v1.InsightService.GetCoverage:output_type -> seatrial.api.v1.GetCoverageResponse
+	34, // [34:39] is the sub-list for method output_type
+	29, // [29:34] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_insight_proto_init() }
