@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 )
@@ -142,6 +143,38 @@ func TestService_Compare_Faults(t *testing.T) {
 		if _, err := s.Compare(t.Context(), tc.q); tc.want == "" && err != nil || tc.want != "" && !fault.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %s", name, err, tc.want)
 		}
+	}
+}
+
+// TestService_Compare_Again proves that a comparison is made once, for each organization, and anew when an execution says something else.
+func TestService_Compare_Again(t *testing.T) {
+	t.Parallel()
+	s, w := setup()
+	green := w.ran(results.Passed, 0, execution.Passed, "eu")
+	red := w.ran(results.Failed, 0, execution.Failed, "eu")
+	failing := func(of tenant.ID) int {
+		ctx := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: of})
+		c, err := s.Compare(ctx, insight.Question{Execution: red, Base: green})
+		if err != nil || c.Before.ID != green || c.After.ID != red {
+			t.Fatalf("%s and %s, %v", c.Before.ID, c.After.ID, err)
+		}
+		return c.Tests.Group(compare.NewlyFailing).Count
+	}
+	one, other := uuid.New(), uuid.New()
+	want := failing(one)
+	if want == 0 {
+		t.Fatal("nothing fails")
+	}
+	w.cases[red] = slices.Clone(w.cases[green]) // which nobody would do to the results of an execution that has ended
+	if got := failing(one); got != want {
+		t.Errorf("%d fail, not %d: the comparison was made again", got, want)
+	}
+	if got := failing(other); got != 0 {
+		t.Errorf("%d fail: it is what another organization was told", got)
+	}
+	w.list[1].Tests.Passed++
+	if got := failing(one); got != 0 {
+		t.Errorf("%d fail, although the execution has said something else", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 )
@@ -84,6 +86,8 @@ type FailingExecution struct {
 type Failures interface {
 	// FailureClusters returns those that happened most often, and the totals, without Days.
 	FailureClusters(ctx context.Context, workflow, environment string, since time.Time, limit int) (Clusters, error)
+	// LastFailure returns the id of the last failure that counts, of all; zero when there is none since a time.
+	LastFailure(ctx context.Context, since time.Time) (uuid.UUID, error)
 	// FailureCluster returns one, or fault.NotFound.
 	FailureCluster(ctx context.Context, fingerprint string, since time.Time) (Failure, error)
 	// Alike returns how many tests failed with each fingerprint.
@@ -108,16 +112,28 @@ func (s *Service) Failures(ctx context.Context, f Filter) (Clusters, error) {
 	if err != nil {
 		return Clusters{}, err
 	}
+	last, err := s.store.LastFailure(ctx, since)
+	if err != nil {
+		return Clusters{}, fmt.Errorf("look for the last failure: %w", err)
+	}
+	f.Days = days
+	if known, ok := s.counted.recall(ctx, f, last, s.clock()); ok {
+		return known, nil
+	}
 	done, err := s.turn(ctx)
 	if err != nil {
 		return Clusters{}, err
 	}
 	defer done()
+	if known, ok := s.counted.recall(ctx, f, last, s.clock()); ok {
+		return known, nil // somebody else has asked the same
+	}
 	out, err := s.store.FailureClusters(ctx, f.Workflow, f.Environment, since, MaxClusters)
 	if err != nil {
 		return out, fmt.Errorf("find failures that are alike: %w", err)
 	}
 	out.Days = days
+	s.counted.keep(ctx, f, last, out, s.clock())
 	return out, nil
 }
 

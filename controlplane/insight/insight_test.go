@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
 	"github.com/seatrial/seatrial/controlplane/release/policy"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -24,6 +27,8 @@ type books struct {
 	last                       []coverage.Last
 	since                      time.Time
 	reads                      int // of templates
+	counts                     int // of failures
+	failed                     uuid.UUID
 }
 
 func (b *books) Flows(_ context.Context, limit int) ([]workflow.Record, error) {
@@ -56,8 +61,11 @@ func (b *books) LastRuns(_ context.Context, since time.Time) ([]coverage.Last, e
 
 func (b *books) FailureClusters(_ context.Context, _, _ string, since time.Time, _ int) (insight.Clusters, error) {
 	b.since = since
+	b.counts++
 	return insight.Clusters{Total: 1}, nil
 }
+
+func (b *books) LastFailure(context.Context, time.Time) (uuid.UUID, error) { return b.failed, nil }
 
 func (b *books) FailureCluster(_ context.Context, fingerprint string, _ time.Time) (insight.Failure, error) {
 	if fingerprint != "fp1:1" {
@@ -187,5 +195,41 @@ func TestService_Failures(t *testing.T) {
 	}
 	if _, err := s.Failure(t.Context(), "none", 1); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "in the last day") {
 		t.Errorf("a failure that nobody knows: %v", err)
+	}
+}
+
+// TestService_FailuresAgain proves that failures are counted again when another one has come, and for everybody who sees other ones.
+func TestService_FailuresAgain(t *testing.T) {
+	t.Parallel()
+	b := &books{failed: uuid.New()}
+	at := now()
+	s := insight.New(b, func() time.Time { return at })
+	one := tenant.Viewer{Kind: tenant.KindMember, Organization: uuid.New()}
+	confined := one
+	confined.Confined = true
+	for _, step := range []struct {
+		reason string
+		change func()
+		viewer tenant.Viewer
+		filter insight.Filter
+		counts int
+	}{
+		{"nobody has asked before", func() {}, one, insight.Filter{}, 1},
+		{"nothing has failed since", func() {}, one, insight.Filter{}, 1},
+		{"the usual days are the same question", func() {}, one, insight.Filter{Days: insight.DefaultDays}, 1},
+		{"another question", func() {}, one, insight.Filter{Workflow: "smoke"}, 2},
+		{"another organization", func() {}, tenant.Viewer{Kind: tenant.KindMember, Organization: uuid.New()}, insight.Filter{}, 3},
+		{"who does not see everything", func() {}, confined, insight.Filter{}, 4},
+		{"who does not see everything is told nothing that was remembered", func() {}, confined, insight.Filter{}, 5},
+		{"something else has failed", func() { b.failed = uuid.New() }, one, insight.Filter{}, 6},
+		{"what is too old leaves", func() { at = at.Add(2 * time.Minute) }, one, insight.Filter{}, 7},
+	} {
+		step.change()
+		if got, err := s.Failures(tenant.WithViewer(t.Context(), step.viewer), step.filter); err != nil || got.Total != 1 || got.Days != insight.DefaultDays {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if b.counts != step.counts {
+			t.Errorf("counted %d times, not %d: %s", b.counts, step.counts, step.reason)
+		}
 	}
 }

@@ -38,9 +38,11 @@ const heavyAtOnce = 2
 
 // Service answers questions. What it remembers it could read again.
 type Service struct {
-	store    Store
-	placings placings
-	readings readings
+	store       Store
+	placings    placings
+	readings    readings
+	comparisons comparisons
+	counted     counted
 
 	heavy chan struct{}
 	clock func() time.Time

@@ -179,6 +179,15 @@ func (s *Store) FailureClusters(ctx context.Context, workflow, environment strin
 	return out, err
 }
 
+// LastFailure returns the id of the last failure that counts, of all; zero when there is none since a time.
+func (s *Store) LastFailure(ctx context.Context, since time.Time) (uuid.UUID, error) {
+	id, err := s.db.Read().TestResult.Query().Where(failuresSince(ctx, "", "", since)...).Order(testresult.ByID(entsql.OrderDesc())).FirstID(ctx)
+	if db.IsNotFound(err) {
+		return uuid.Nil, nil
+	}
+	return id, database.Fault(err)
+}
+
 // failuresNamed returns results with all that names them, by their ids, without what went wrong in detail.
 func (s *Store) failuresNamed(ctx context.Context, list []*db.TestResult) (map[uuid.UUID]*db.TestResult, error) {
 	out := make(map[uuid.UUID]*db.TestResult, len(list))

@@ -202,7 +202,7 @@ func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]tes
 	if environment != "" {
 		query = query.Where(stripblock.EnvironmentName(environment))
 	}
-	rows, err := query.All(ctx)
+	rows, err := query.Order(stripblock.ByPrefix(), stripblock.ByEnvironmentName()).All(ctx) // so most are in order when they are unpacked
 	if err != nil {
 		return nil, database.Fault(err)
 	}

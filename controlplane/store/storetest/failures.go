@@ -40,7 +40,21 @@ func long() time.Time { return time.Now().Add(-time.Hour) }
 func failures() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
 		"Clusters": func(t *testing.T, f *fixture) {
+			if id, err := f.LastFailure(f.as(t), long()); err != nil || id != uuid.Nil {
+				t.Errorf("before anything failed: %s, %v", id, err)
+			}
 			f.failing(t)
+			first, err := f.LastFailure(f.as(t), long())
+			if err != nil || first == uuid.Nil {
+				t.Errorf("the last failure: %s, %v", first, err)
+			}
+			f.reported(t, execution.TestResult{Key: "d", Name: "passes", Outcome: "passed"}, nil)
+			if id, err := f.LastFailure(f.as(t), long()); err != nil || id != first {
+				t.Errorf("the last failure is %s, not %s, %v: what passed is none", id, first, err)
+			}
+			if id, err := f.LastFailure(foreigner(t), long()); err != nil || id != uuid.Nil {
+				t.Errorf("a stranger: %s, %v", id, err)
+			}
 			got, err := f.FailureClusters(f.as(t), "", "", long(), 10)
 			if err != nil || len(got.List) != 2 || got.Total != 2 || got.Failures != 4 || got.Unclustered != 1 {
 				t.Fatalf("%+v, %v", got, err)
