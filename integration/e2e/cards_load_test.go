@@ -187,13 +187,13 @@ func processor(b *testing.B, pid string) time.Duration {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var ticks time.Duration
+	ticks := 0 // hundredths of a second
 	for _, field := range strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')'):]))[12:14] {
 		n, err := strconv.Atoi(field)
 		if err != nil {
 			b.Fatalf("processor time in %s", stat)
 		}
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

@@ -38,9 +38,7 @@ import (
 // Store is everything that the stages want of a store.
 type Store interface {
 	dispatch.Store
-	agentlink.Store
-	agentlink.Examinations
-	examine.Store
+	Linked
 	intake.Store
 	api.Catalog
 	api.History
@@ -49,6 +47,13 @@ type Store interface {
 	Evidence
 	Facts
 	Mirrored
+}
+
+// Linked is what sessions of agents want, and whoever asks agents to look at themselves.
+type Linked interface {
+	agentlink.Store
+	agentlink.Examinations
+	examine.Store
 }
 
 // Mirrored is what documents want, those of clusters and repositories too.

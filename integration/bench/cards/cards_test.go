@@ -22,6 +22,7 @@ func arms(card, metric, unit string, ours, base []float64, baseName string) (sam
 }
 
 func TestJudge(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		samples []Sample
 		what    string // the row is one whose text has it
@@ -42,6 +43,7 @@ func TestJudge(t *testing.T) {
 		"OnlyCompared": {arms("P8", "processor of 1000", "s", []float64{9}, nil, ""), "processor time of the agent", "", 9, "a figure without a goal has no verdict"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, l := range Judge(tc.samples) {
 				if strings.Contains(l.What, tc.what) {
 					if got := l.Verdict(); got != tc.verdict || math.Abs(l.Figure-tc.figure) > 1e-9 {
@@ -56,6 +58,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	ours, base := map[int]float64{}, map[int]float64{}
 	for i := range 40 {
 		base[i] = 100 + float64(i%7)
@@ -97,6 +100,7 @@ func TestNote(t *testing.T) {
 }
 
 func TestRead_Refused(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct{ text, says string }{
 		"Short":    {"card,metric,arm,round,value,unit\nP1,a,b,1\n", "line 2"},
 		"NoRound":  {"P1,a,b,one,1,ms\n", `line 1: round "one"`},
@@ -104,6 +108,7 @@ func TestRead_Refused(t *testing.T) {
 		"Infinite": {"P1,a,b,1,+Inf,ms\n", "no finite number"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if _, err := Read(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("error %v, want one that says %q", err, tc.says)
 			}
@@ -113,6 +118,7 @@ func TestRead_Refused(t *testing.T) {
 
 // TestRows holds that each card of the suite has a row, and that the table has a line for each, measured or not.
 func TestRows(t *testing.T) {
+	t.Parallel()
 	cards := map[string]bool{}
 	for _, r := range Rows() {
 		cards[r.Card] = true
@@ -140,6 +146,7 @@ func TestRows(t *testing.T) {
 }
 
 func TestPressure(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		text string
 		want float64
@@ -150,6 +157,7 @@ func TestPressure(t *testing.T) {
 		"Odd":     {"some avg10=much avg60=1\n", 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if got, err := pressure(tc.text); got != tc.want || (err != nil) != tc.bad {
 				t.Errorf("%v, %v", got, err)
 			}

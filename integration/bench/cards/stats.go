@@ -39,7 +39,7 @@ func compare(ours, base map[int]float64) (r Ratio, ok bool) {
 }
 
 func bootstrap(sorted []float64) (low, high float64) {
-	chance := rand.New(rand.NewPCG(uint64(len(sorted)), 1)) //nolint:gosec // the same for the same samples
+	chance := rand.New(rand.NewPCG(uint64(len(sorted)), 1)) // the same for the same samples
 	medians, drawn := make([]float64, resamples), make([]float64, len(sorted))
 	for i := range medians {
 		for j := range drawn {
