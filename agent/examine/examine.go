@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +68,8 @@ type Options struct {
 	Endpoint string
 	Resolver *net.Resolver    // nil for that of the machine
 	Now      func() time.Time // nil for the clock of the machine
+	// Proxy returns the proxy on the way to a request's host, nil for none; nil takes the one of the environment, as the connection does.
+	Proxy func(*http.Request) (*url.URL, error)
 }
 
 // Rights are what the agent needs to do somewhere.
@@ -85,6 +89,9 @@ func New(o Options) *Examiner {
 	}
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
+	}
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
 	}
 	return &Examiner{o: o}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,56 @@ func setup(t *testing.T) *world {
 		RunNamespaces: []string{"shop"}, Mine: "seatrial.dev/agent=a", Endpoint: "127.0.0.1:9444",
 	}
 	return w
+}
+
+// through has the way to the control plane lead through a proxy.
+func (w *world) through(t *testing.T, proxy string) {
+	t.Helper()
+	at, err := url.Parse(proxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.options.Proxy = func(*http.Request) (*url.URL, error) { return at, nil }
+}
+
+// TestExaminer_Proxy: where a proxy stands on the way, it is the proxy's way that is looked at.
+func TestExaminer_Proxy(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	plane := w.options.Address
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != plane || r.Header.Get("Proxy-Authorization") != "Basic dTpw" {
+			rw.WriteHeader(http.StatusForbidden)
+			return
+		}
+		to, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", r.Host)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		from, _, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+		defer from.Close()
+		defer to.Close()
+		_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(from, to)
+		}()
+		_, _ = io.Copy(to, from) // until the examiner closes
+		_ = to.Close()
+		<-done
+	}))
+	t.Cleanup(proxy.Close)
+	w.through(t, strings.Replace(proxy.URL, "http://", "http://u:p@", 1))
+	all := examine.New(w.options).Examine(t.Context())
+	if c := all[1]; c.GetName() != "control plane" || c.GetState() != agentv1.CheckState_CHECK_STATE_GOOD {
+		t.Errorf("%v", c)
+	}
 }
 
 func TestExaminer_Well(t *testing.T) {
@@ -116,6 +167,12 @@ func TestExaminer_Finds(t *testing.T) {
 			w.options.Endpoint = "agent.invalid:9444"
 			w.options.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no DNS") }}
 		}, "DNS", bad, "agent.invalid", "DNS"},
+		"Proxy": {"it lets nothing through", func(t *testing.T, w *world) {
+			t.Helper()
+			proxy := httptest.NewServer(http.NotFoundHandler())
+			t.Cleanup(proxy.Close)
+			w.through(t, proxy.URL)
+		}, "control plane", bad, "404 Not Found to CONNECT", "proxy on the way"},
 		"Late": {"tokens do not hold", func(_ *testing.T, w *world) { w.ahead = -2 * time.Minute }, "clock", bad, "the control plane differs by 2m0s", "NTP"},
 		"Fast": {"log lines look odd", func(_ *testing.T, w *world) {
 			w.options.Now = func() time.Time { return time.Now().Add(9 * time.Second) }

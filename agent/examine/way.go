@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,27 +17,28 @@ import (
 // way dials the control plane anew, as after a restart, beside the connection that there is.
 func (e *Examiner) way(ctx context.Context) []*agentv1.Check {
 	const name = "control plane"
+	began := time.Now()
+	conn, err := e.dial(ctx)
+	if err != nil {
+		return one(unreachable(name, e.o.Address, err))
+	}
+	defer func() { _ = conn.Close() }() // nothing was asked
 	if e.o.TLS == nil {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", e.o.Address)
-		if err != nil {
-			return one(unreachable(name, e.o.Address, err))
-		}
-		_ = conn.Close() // nothing was sent
 		return one(doubtful(name, e.o.Address+" is reached without TLS", "Anybody on the way can read what tests say: leave controlPlane.insecure of the agent's chart out."))
 	}
 	config := e.o.TLS.Clone()
 	config.NextProtos = []string{"h2"}
-	began := time.Now()
-	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", e.o.Address)
-	if err != nil {
+	if host, _, err := net.SplitHostPort(e.o.Address); err == nil && config.ServerName == "" {
+		config.ServerName = host
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
 		return one(unreachable(name, e.o.Address, err))
 	}
-	took := time.Since(began)
-	defer func() { _ = conn.Close() }() // nothing was sent
-	secure, ok := conn.(*tls.Conn)
-	if !ok || len(secure.ConnectionState().PeerCertificates) == 0 {
+	if len(secure.ConnectionState().PeerCertificates) == 0 {
 		return one(bad(name, e.o.Address+" shows no certificate", "Ask the operator of the control plane for the port of agents."))
 	}
+	took := time.Since(began)
 	leaf := secure.ConnectionState().PeerCertificates[0]
 	said := fmt.Sprintf("%s answers in %d ms, its certificate by %s is good until %s", e.o.Address, took.Milliseconds(),
 		issuer(leaf), leaf.NotAfter.UTC().Format(time.DateOnly))
@@ -106,7 +108,11 @@ func skew(name, whose string, ahead time.Duration) *agentv1.Check {
 // names resolves what has to be: the control plane's, and the one at which runners look for the agent.
 func (e *Examiner) names(ctx context.Context) []*agentv1.Check {
 	var out []*agentv1.Check
-	for _, address := range []string{e.o.Address, e.o.Endpoint} {
+	addresses := []string{e.o.Address, e.o.Endpoint}
+	if through, err := e.proxy(ctx); err == nil && through != nil { // which resolves the control plane's name itself
+		addresses[0] = through.Host
+	}
+	for _, address := range slices.Compact(addresses) {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil || net.ParseIP(host) != nil {
 			continue

@@ -224,6 +224,22 @@ func TestLink_ComparesAfterACancellation(t *testing.T) {
 	s.Next(t, inventory)
 }
 
+func TestLink_LooksAtItself(t *testing.T) {
+	t.Parallel()
+	b, s := setup(t)
+	if !slices.Contains(s.Hello.GetCapabilities(), "examine") {
+		t.Errorf("it does not say that it can: %v", s.Hello.GetCapabilities())
+	}
+	s.Send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Examine{Examine: &agentv1.Examine{Id: "e1"}}})
+	f := s.Next(t, func(f *agentv1.AgentFrame) bool { return f.GetExamination() != nil })
+	if e := f.GetExamination(); e.GetId() != "e1" || len(e.GetChecks()) != 1 || e.GetChecks()[0].GetName() != "clock" {
+		t.Errorf("answered %v", e)
+	}
+	if ahead, known := b.Offset(); !known || ahead.Abs() > patience {
+		t.Errorf("the other clock is %s ahead, known: %t", ahead, known)
+	}
+}
+
 func TestLink_ComesBack(t *testing.T) {
 	t.Parallel()
 	b, first := setup(t)
