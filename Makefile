@@ -106,6 +106,14 @@ chaos: ## inject faults into real processes for MINUTES: FAULTS (such as F3,F5; 
 	integration/packages.sh postgresql redis-server
 	go test ./integration/chaos -run 'TestChaos$$' -count 1 -v -timeout $$(( $(MINUTES) + 20 ))m -minutes $(MINUTES) -faults '$(FAULTS)' -seed $(or $(SEED),$$RANDOM) $(if $(filter-out 1,$(FIRST)),-first $(FIRST))
 
+.PHONY: chaos-rolling
+AGENTS ?= 200
+RATE ?= 20
+EVERY ?= 20s
+chaos-rolling: ## restart three replicas one after the other, EVERY so often for MINUTES, with AGENTS simulated agents and RATE executions a second
+	integration/packages.sh postgresql redis-server
+	go test ./integration/chaos -run 'TestRolling$$' -count 1 -v -timeout $$(( $(MINUTES) + 20 ))m -rolling.for $(MINUTES)m -rolling.agents $(AGENTS) -rolling.rate $(RATE) -rolling.every $(EVERY)
+
 .PHONY: bench-results
 bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a million results are asked
 	integration/packages.sh postgresql

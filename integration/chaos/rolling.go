@@ -30,6 +30,7 @@ func Roll(tb testing.TB, o Rolling) Result {
 	w.decided = true
 	w.fleet(tb, o.Agents)
 	r := Result{Row: Row{ID: "F24", Name: fmt.Sprintf("rolling restart every %s", o.Every)}}
+	tb.Logf("%d agents are connected", o.Agents)
 	b := w.begin(o.Rate)
 	begun := time.Now()
 	for next := begun.Add(o.Every); next.Before(begun.Add(o.For)); next = next.Add(o.Every) {
@@ -41,6 +42,7 @@ func Roll(tb testing.TB, o Rolling) Result {
 		p.End(tb, syscall.SIGTERM)
 		p.Begin(tb)
 		r.Recoveries = append(r.Recoveries, time.Since(at))
+		tb.Logf("%s after the begin replica %d was restarted in %s", at.Sub(begun).Round(time.Second), (r.Injected-1)%len(w.planes), time.Since(at).Round(time.Millisecond))
 	}
 	pass(w.ctx, time.Until(begun.Add(o.For)))
 	b.settle()

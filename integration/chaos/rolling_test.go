@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	rollingFor    = flag.Duration("rolling.for", 45*time.Second, "how long TestRolling goes on")
+	rollingFor    = flag.Duration("rolling.for", 30*time.Second, "how long TestRolling goes on")
 	rollingAgents = flag.Int("rolling.agents", 20, "simulated agents")
 	rollingRate   = flag.Float64("rolling.rate", 5, "executions a second")
 	rollingEvery  = flag.Duration("rolling.every", 10*time.Second, "from one restart to the next")

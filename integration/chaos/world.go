@@ -65,6 +65,10 @@ func NewWorld(tb testing.TB, o Options) *World {
 	w.postgres, dsn, w.admin = harness.OwnPostgres(tb)
 	w.redis, w.s3 = harness.OwnRedis(tb), harness.OwnS3(tb)
 	w.toPostgres, w.toRedis, w.toS3 = newWire(tb, "PostgreSQL", w.postgres.Address), newWire(tb, "Redis", w.redis.Address), newWire(tb, "S3", w.s3.Address)
+	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas, append(o.Flags,
+		"--database", through(dsn, w.postgres.Address, w.toPostgres.address()), "--redis", "redis://"+w.toRedis.address(),
+		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "us-east-1",
+		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)...)
 	w.gateway = balance(tb, func() []string {
 		var out []string
 		for _, p := range w.planes {
@@ -72,10 +76,6 @@ func NewWorld(tb testing.TB, o Options) *World {
 		}
 		return out
 	})
-	w.planes = replicas(tb, filepath.Join(programs, "seatrial-controlplane"), o.Replicas, append(o.Flags,
-		"--database", through(dsn, w.postgres.Address, w.toPostgres.address()), "--redis", "redis://"+w.toRedis.address(),
-		"--s3-endpoint", w.toS3.address(), "--s3-bucket", "seatrial", "--s3-insecure", "--s3-region", "us-east-1",
-		"--s3-access-key", harness.S3AccessKey, "--s3-secret-key", harness.S3SecretKey)...)
 	w.token = w.planes[0].Token
 	if _, err := w.planes[0].API(w.token).ApplyWorkflow(tb.Context(), &apiv1.ApplyWorkflowRequest{Source: probe}); err != nil {
 		tb.Fatal(err)

@@ -62,11 +62,20 @@ func Start(tb testing.TB, program string, flags ...string) *Plane {
 	return p
 }
 
-// Another starts one more replica beside p, with its flags and keys.
+// Another starts one more replica beside p, with its flags and copies of its keys and of the authority that agents trust.
 func (p *Plane) Another(tb testing.TB) *Plane {
 	tb.Helper()
-	other := newPlane(tb, p.program, append([]string{"--encryption-key-file", filepath.Join(p.data, "encryption.keys")}, p.flags...))
+	other := newPlane(tb, p.program, p.flags)
 	other.Token = p.Token
+	for _, name := range []string{"encryption.keys", "agent-ca.crt", "agent-ca.key"} {
+		text, err := os.ReadFile(filepath.Join(p.data, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(other.data, name), text, 0o600)
+		}
+		if err != nil {
+			tb.Fatalf("give a replica the keys of the first: %v", err)
+		}
+	}
 	other.Begin(tb)
 	return other
 }
