@@ -127,6 +127,11 @@ bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and t
 	integration/packages.sh postgresql chromium
 	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) $(if $(KEEP),-ui.kept $(abspath $(KEEP))) -v
 
+.PHONY: bench-log
+bench-log: ## how fast a log of a gibibyte opens at any of its 20 million lines, and what a browser needs for it
+	integration/packages.sh postgresql chromium
+	go test ./integration/bench -run none -bench Log -benchtime 1x -timeout 30m -v
+
 .PHONY: bench-schedule
 bench-schedule: ## how soon 10,000 schedules of the same minute are started, and how long a run by hand waits meanwhile
 	integration/packages.sh postgresql

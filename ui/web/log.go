@@ -107,7 +107,7 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	f := s.frame(r, "Log of "+at.execution.Workflow+", "+at.of.Name, parts.Executions)
 	// A window that ends before the end of the log does not follow it: the lines between would be missing.
 	log := shownLog(f, at.execution, at.of, window, !over && window.Tail)
-	log.Box.Marked, log.Box.Tall = marked, true
+	log.Box.Marked, log.Box.Tall, log.Box.Base = marked, true, pages.OwnLines(log.Path)
 	p := pages.LogPageProps{
 		Frame: f, Execution: at.execution, Origins: pages.Origins(at.attempt), Query: at.query, Log: *log, Size: windowSize,
 		Version: version(at.execution), Search: found,

@@ -157,7 +157,9 @@ func (w *walker) judge(at string) {
 		eval[chromedp.Void](w.ctx, w.T, w.rules)
 	}
 	eval[chromedp.Void](w.ctx, w.T, shorten)
-	text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](judge, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](judge, chromedp.EvalAwaitPromise))
 	if err != nil {
 		w.Fatalf("%s: %v", at, err)
 	}
@@ -386,7 +388,11 @@ func TestBrowser_Walk(t *testing.T) {
 			w := sit(t, browser, rules, s)
 			for _, j := range jobs() {
 				t.Run(j.does, func(t *testing.T) {
-					w.enter(t, viewfake.Sample(), !j.outside)
+					world := viewfake.Sample()
+					if j.empty {
+						world = viewfake.New(viewfake.Now)
+					}
+					w.enter(t, world, !j.outside)
 					for _, do := range j.steps {
 						do(w)
 					}

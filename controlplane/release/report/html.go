@@ -84,14 +84,14 @@ a { color: inherit; }
 {{end}}{{with .Bad}}<h2>The evidence is bad</h2>
 {{template "rules" .}}{{end}}{{with .Missing}}<h2>Evidence is missing</h2>
 {{template "rules" .}}{{end}}{{if .Matrix}}<h2>What was tested</h2>
-<div class="wide"><table class="matrix">
+<div class="wide" tabindex="0" role="region" aria-label="What was tested"><table class="matrix">
 <thead><tr>{{range .Columns}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
 {{range .Matrix}}<tr>{{range .}}<td>{{.}}</td>{{end}}</tr>
 {{end}}</tbody>
 </table></div>
 {{end}}{{if .Waivers}}<h2>Waivers</h2>
-<div class="wide"><table>
+<div class="wide" tabindex="0" role="region" aria-label="Waivers"><table>
 <thead><tr>{{range .WaiverColumns}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
 {{range .Waivers}}<tr><td>{{.Rule}}</td><td>{{.For}}</td><td>{{.Reason}}</td><td>{{.Requester}}</td><td>{{.Approvers}}</td><td>{{.Until}}</td><td>{{.State}}</td></tr>

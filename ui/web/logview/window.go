@@ -1,6 +1,7 @@
 package logview
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -84,15 +85,14 @@ func (w *Window) take(lines *Lines, p view.Piece, from int64, size int) bool {
 
 // cutLine splits a piece after its first line break.
 func cutLine(p view.Piece) (one, rest view.Piece) {
-	for i, c := range p.Data {
-		if c == '\n' && i+1 < len(p.Data) {
-			one, rest = p, p
-			one.Data, one.Next = p.Data[:i+1], p.Offset+int64(i)+1
-			rest.Data, rest.Offset = p.Data[i+1:], one.Next
-			return one, rest
-		}
+	i := bytes.IndexByte(p.Data, '\n')
+	if i < 0 || i+1 == len(p.Data) {
+		return p, view.Piece{}
 	}
-	return p, view.Piece{}
+	one, rest = p, p
+	one.Data, one.Next = p.Data[:i+1], p.Offset+int64(i)+1
+	rest.Data, rest.Offset = p.Data[i+1:], one.Next
+	return one, rest
 }
 
 // tail adds the line that has begun when the window ends, at the end of what is stored or of the budget.

@@ -105,6 +105,15 @@ func LineBase(logPath string) string {
 	return logPath + "?l="
 }
 
+// OwnLines is the same as seen from the page of the log itself, whose thousands of lines say it each.
+func OwnLines(logPath string) string {
+	_, query, found := strings.Cut(LineBase(logPath), "?")
+	if !found {
+		return LineBase(logPath)
+	}
+	return "?" + query
+}
+
 // linePath is the address of a line, from 1.
 func linePath(logPath string, line int64) string {
 	n := strconv.FormatInt(line, 10)

@@ -613,7 +613,7 @@ func logSearch(p LogPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Search.Found.Hits) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "<div class=\"hits\" role=\"region\" tabindex=\"0\" aria-label=\"Lines that were found\"><ol>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "<div class=\"spots\" role=\"region\" tabindex=\"0\" aria-label=\"Lines that were found\"><ol>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -29,3 +29,13 @@ func yamlText(l yamlLine) templ.Component {
 		return err
 	})
 }
+
+// firstWorkflow is the shortest workflow that shows something.
+const firstWorkflow = `apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: hello}
+spec:
+  container: {image: docker.io/library/alpine:3}
+  steps:
+    - name: greet
+      run: echo "hello from the cluster"`
