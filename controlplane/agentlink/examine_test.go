@@ -68,12 +68,14 @@ func TestExamine(t *testing.T) {
 	a.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Examination{Examination: &agentv1.Examination{Id: "no id"}}})
 	a.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Examination{Examination: &agentv1.Examination{Id: id.String(), Checks: []*agentv1.Check{
 		{Name: "clock", State: agentv1.CheckState_CHECK_STATE_BAD, Found: "late", Remedy: "Set it."},
-		{Name: "DNS", State: agentv1.CheckState_CHECK_STATE_GOOD, Found: long}, {Name: "new", State: 77},
+		{Name: "DNS", State: agentv1.CheckState_CHECK_STATE_GOOD, Found: long},
+		{Name: "new", State: 77},
 	}}}})
 	a.ping()
 	want := []cluster.Check{
 		{Name: "clock", State: cluster.CheckBad, Found: "late", Remedy: "Set it."},
-		{Name: "DNS", State: cluster.CheckGood, Found: long[:4096] + "…"}, {Name: "new", State: cluster.CheckDoubtful},
+		{Name: "DNS", State: cluster.CheckGood, Found: long[:4096] + "…"},
+		{Name: "new", State: cluster.CheckDoubtful},
 	}
 	if diff := cmp.Diff(want, b.exams.answer()); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)

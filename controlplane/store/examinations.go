@@ -32,7 +32,7 @@ func (s *Store) AskExamination(ctx context.Context, name string) (c record.Clust
 		c = s.clusterRecord(row)
 		if !c.Connected {
 			return fault.New(fault.Conflict, "the agent of cluster %s is not connected, so that nobody can ask it", name).
-				WithHint(c.Away(false))
+				WithHint("%s", c.Away(false))
 		}
 		if row.ExamineID != nil && s.underWay(row) {
 			id = *row.ExamineID

@@ -7,6 +7,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -209,7 +210,7 @@ func unpack(t *testing.T, layer []byte, into map[string][]byte) []byte {
 	}
 	for r := tar.NewReader(bytes.NewReader(raw)); ; {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return raw
 		}
 		if err != nil {

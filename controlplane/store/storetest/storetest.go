@@ -38,8 +38,6 @@ import (
 type Store interface {
 	dispatch.Store
 	agentlink.Store
-	agentlink.Examinations
-	examine.Store
 	intake.Store
 	api.Catalog
 	api.History
@@ -50,11 +48,18 @@ type Store interface {
 	Mirrored
 }
 
+// Examined is what is asked of agents, and what they answer.
+type Examined interface {
+	agentlink.Examinations
+	examine.Store
+}
+
 // Mirrored is what documents want, those of clusters and repositories too.
 type Mirrored interface {
 	applying.Store
 	mirror.Store
 	Revisions
+	Examined
 	SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error
 }
 
