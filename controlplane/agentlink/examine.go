@@ -59,7 +59,7 @@ func (s *Server) examined(ctx context.Context, ss *session, e *agentv1.Examinati
 	id, err := uuid.Parse(e.GetId())
 	if err != nil || s.o.Examinations == nil {
 		s.metrics.ignored.Inc()
-		return nil //nolint:nilerr // what is no examination that was asked for changes nothing
+		return nil //nolint:nilerr // an answer to nothing ends no session
 	}
 	checks := make([]cluster.Check, 0, min(len(e.GetChecks()), maxChecks))
 	for _, c := range e.GetChecks()[:min(len(e.GetChecks()), maxChecks)] {
