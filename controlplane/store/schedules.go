@@ -284,7 +284,7 @@ func lastOf(schedules []uuid.UUID) predicate.Firing {
 			ids[i] = id
 		}
 		sel.Where(entsql.P(func(b *entsql.Builder) {
-			b.Ident(sel.C(firing.FieldID)).WriteString(" IN (SELECT (SELECT latest.id FROM firings AS latest WHERE latest.schedule_id = s.id" +
+			b.Ident(sel.C(firing.FieldID)).WriteString(" IN (SELECT (SELECT latest.id FROM firings AS latest WHERE latest.organization_id = s.organization_id AND latest.schedule_id = s.id" +
 				" ORDER BY latest.due DESC LIMIT 1) FROM schedules AS s WHERE s.id IN (").Args(ids...).WriteString("))")
 		}))
 	}
