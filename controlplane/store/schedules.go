@@ -279,15 +279,13 @@ func (s *Store) withFirings(ctx context.Context, rows []*db.Schedule) ([]record.
 // lastOf is fulfilled by the last firing of each of some schedules: one look into the index for each, whatever fired before.
 func lastOf(schedules []uuid.UUID) predicate.Firing {
 	return func(sel *entsql.Selector) {
-		f, s := entsql.Table(firing.Table).As("latest"), entsql.Table(schedule.Table).As("sched")
 		ids := make([]any, len(schedules))
 		for i, id := range schedules {
 			ids[i] = id
 		}
 		sel.Where(entsql.P(func(b *entsql.Builder) {
-			b.Ident(sel.C(firing.FieldID)).WriteString(" IN (SELECT (SELECT " + f.C(firing.FieldID) + " FROM " + firing.Table + " AS latest WHERE " +
-				f.C(firing.FieldScheduleID) + " = " + s.C(schedule.FieldID) + " ORDER BY " + f.C(firing.FieldDue) + " DESC LIMIT 1) FROM " + schedule.Table +
-				" AS sched WHERE " + s.C(schedule.FieldID) + " IN (").Args(ids...).WriteString("))")
+			b.Ident(sel.C(firing.FieldID)).WriteString(" IN (SELECT (SELECT latest.id FROM firings AS latest WHERE latest.organization_id = s.organization_id AND latest.schedule_id = s.id" +
+				" ORDER BY latest.due DESC LIMIT 1) FROM schedules AS s WHERE s.id IN (").Args(ids...).WriteString("))")
 		}))
 	}
 }
