@@ -95,6 +95,7 @@ func uiRows(s *seeds) []row {
 		{"access", uiHome + "/settings/access", ""},
 		{"pipelines", uiHome + "/settings/pipelines", ""},
 		{"webhooks", uiHome + "/settings/webhooks", ""},
+		{"snapshots", uiHome + "/settings/snapshots", ""},
 		{"webhook", uiHome + "/settings/webhooks/chat-0", ""},
 		{"nothing", uiHome + "/nothing", ""},
 
@@ -110,6 +111,8 @@ func uiRows(s *seeds) []row {
 		{"news of a release", uiHome + "/releases/shop/1.40.0/events", "a stream"},
 		{"begin sign in", "/login/sso/default/idp", "it leads to the provider"},
 		{"end sign in", "/login/sso/default/idp/callback", "it leads back from the provider"},
+		{"snapshot", "/s/secret", "it is the report of a release, whose page is measured"},
+		{"data of a snapshot", "/s/secret/report.json", "a download"},
 		{"invitation", "/invitations/secret", "it needs a secret that is shown once"},
 	}
 }
