@@ -21,6 +21,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	"github.com/seatrial/seatrial/integration/harness"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
@@ -80,6 +81,7 @@ func measureLog(tb testing.TB, chunks int) {
 		tb.Logf("%-40s %7.1f ms %7.1f ms %6.1f KiB  %s", name, ms(half), ms(top), float64(size)/1024, verdict)
 	}
 	row("a line", half, top, size, serverBudget)
+	cards.Note(tb, cards.Sample{Card: "P14", Metric: "line of 1 GiB", Arm: cards.Seatrial, Value: ms(top), Unit: "ms"})
 	half, top, size = p.openLines(tb, path+"?q=nothing+such&from=%d", at, func(int64) string { return "No line has it" })
 	row("a search that finds nothing, one request", half, top, size, 0)
 	if harness.HasBrowser() {
@@ -88,6 +90,7 @@ func measureLog(tb testing.TB, chunks int) {
 		if used > heapBudget {
 			verdict = "MISSED"
 		}
+		cards.Note(tb, cards.Sample{Card: "P14", Metric: "heap of 1 GiB", Arm: cards.Seatrial, Value: float64(used) / (1 << 20), Unit: "MiB"})
 		tb.Logf("heap of the browser, at most: %.1f MiB of %d MiB  %s", float64(used)/(1<<20), heapBudget>>20, verdict)
 		if used > heapBudget {
 			tb.Errorf("the page needs %d bytes of heap", used)

@@ -24,7 +24,8 @@ part() {
 part "way of a test" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkWay$' -benchtime "${rounds}x" -timeout 60m -v
 part "logs" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkLogs$' -benchtime "$(((rounds + 9) / 10))x" -timeout 60m -v
 part "load" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkLoad$' -benchtime "$(((rounds + 9) / 10))x" -timeout 60m -v
-part "footprint" integration/test.sh ./integration/e2e -run '^TestFootprint$' -count 1 -v
+part "starts" go test ./integration/footprint -count 1 -v
+part "idle agent" integration/test.sh ./integration/e2e -run '^TestFootprint$' -count 1 -v
 part "capacity" make --no-print-directory bench-capacity
 part "results" make --no-print-directory bench-results
 part "log page" make --no-print-directory bench-log

@@ -22,6 +22,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/workfake"
+	"github.com/seatrial/seatrial/integration/bench/cards"
 	"github.com/seatrial/seatrial/integration/harness"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -122,6 +123,14 @@ func resident(t *testing.T, pid int) (kib int) {
 	return 0
 }
 
+// noted keeps how long starts took, for whoever measures the metric cards.
+func noted(t *testing.T, metric string, took []time.Duration) {
+	t.Helper()
+	for i, d := range took {
+		cards.Note(t, cards.Sample{Card: "P10", Metric: metric, Arm: cards.Seatrial, Round: i, Value: float64(d.Microseconds()) / 1000, Unit: "ms"})
+	}
+}
+
 func median(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
@@ -139,6 +148,7 @@ func TestControlPlane_ColdStart(t *testing.T) { //nolint:paralleltest // it meas
 			p.stop()
 		}
 	}
+	noted(t, "start of the control plane", again)
 	t.Logf("figures: the control plane is ready %d ms after its start, %d ms when it makes its database first (medians of %d; goal 600)",
 		median(again).Milliseconds(), median(empty).Milliseconds(), tries)
 }
@@ -186,6 +196,7 @@ func TestAgent_ColdStart(t *testing.T) { //nolint:paralleltest // it measures
 		}
 		p.stop()
 	}
+	noted(t, "start of the agent", again)
 	t.Logf("figures: the agent is ready %d ms after its start, %d ms when it enrols first (goal 300)", median(again).Milliseconds(), first.Milliseconds())
 }
 
@@ -228,6 +239,7 @@ func TestAgent_Memory(t *testing.T) { //nolint:paralleltest // it measures
 		})
 	}
 	busy := resident(t, p.pid)
+	cards.Note(t, cards.Sample{Card: "P8", Metric: "busy agent", Arm: cards.Seatrial, Round: runs, Value: float64(busy) / 1024, Unit: "MiB"})
 	t.Logf("figures: the agent holds %d KiB when it is connected and %d KiB with %d runs (at most %d)", idle, busy, runs, limitBusy)
 	if busy > limitBusy {
 		t.Errorf("the agent holds %d KiB with %d runs, the limit is %d", busy, runs, limitBusy)

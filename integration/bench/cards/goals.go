@@ -70,7 +70,7 @@ func Rows() []Row {
 		{Card: "P12", What: "newest page of results that did not pass, beside plain SQL", Metric: "query", Arm: Seatrial, Base: Plain, By: byPairs, Goal: 1.5},
 		{Card: "P12", What: "slowest of the questions, p99", Metric: "slowest query", Arm: Seatrial, By: byMost, Goal: 25},
 		{Card: "P13", What: "cases of a report stored a second", Metric: "cases stored", Arm: Seatrial, By: byMedian, Goal: 50000, AtLeast: true},
-		{Card: "P14", What: "a line of a log of 1 GiB opened, p99 of the server", Metric: "line of 1 GiB", Arm: Seatrial, By: byP99, Goal: 100},
+		{Card: "P14", What: "a line of a log of 1 GiB opened, p99 of the server", Metric: "line of 1 GiB", Arm: Seatrial, By: byMost, Goal: 100},
 		{Card: "P14", What: "memory of the browser for it", Metric: "heap of 1 GiB", Arm: Seatrial, By: byMost, Goal: 50},
 		{Card: "P15", What: "bytes at rest for each case", Metric: "bytes for each case", Arm: Seatrial, By: byMedian, Goal: 25},
 		{Card: "P15", What: "log text for each byte at rest", Metric: "log compression", Arm: Seatrial, By: byMedian, Goal: 4.2, AtLeast: true},
