@@ -76,7 +76,7 @@ func (e *Examiner) excess(ctx context.Context) []*agentv1.Check {
 		return one(bad(name, "it may "+strings.Join(has, ", ")+", which it must not",
 			"Take the binding away that says so; kubectl get rolebindings,clusterrolebindings -A -o wide lists those of the agent's account."))
 	}
-	return one(good(name, "none that it must not have: no Secrets, no way into pods, no pods or roles of its own making"))
+	return one(good(name, "none of those that were asked for and that it must not have: to read Secrets, to get into pods, to make pods, tokens or bindings of roles"))
 }
 
 // unwanted are rights that no agent has. Of Secrets it may get and update the one with its own key, which has a name.

@@ -59,6 +59,7 @@ func (l *Link) command(ctx context.Context, s *session, c *agentv1.Command) {
 		})
 	case *agentv1.Command_Cancel:
 		l.stages.Cancel(k.Cancel.GetAttemptId(), k.Cancel.GetReason())
+		l.cancelled.Store(time.Now().UnixNano())
 		s.recheckIn(orDefault(l.o.Recheck, defaultRecheck))
 		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")
 	case *agentv1.Command_Resume:

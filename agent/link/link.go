@@ -103,6 +103,8 @@ type Link struct {
 	stopping atomic.Bool
 	// a look at the agent is under way
 	examining atomic.Bool
+	// when something was cancelled last, in nanoseconds of Unix; 0 for never
+	cancelled atomic.Int64
 	cancel    context.CancelFunc
 	running   sync.WaitGroup
 }

@@ -315,6 +315,7 @@ func (l *Link) serve(ctx context.Context, s *session) {
 	defer inventory.Stop()
 	l.compare(ctx, s)
 	l.credit(s)
+	l.recheckLast(s)
 	for {
 		select {
 		case f, ok := <-s.frames:
@@ -339,6 +340,14 @@ func (s *session) recheckIn(d time.Duration) {
 	s.recheckAt = time.Now().Add(d)
 	if s.recheck == nil {
 		s.recheck = time.NewTimer(d)
+	}
+}
+
+// recheckLast arranges the inventory that a session before this one did not live to send.
+func (l *Link) recheckLast(s *session) {
+	at := l.cancelled.Load()
+	if left := time.Until(time.Unix(0, at).Add(orDefault(l.o.Recheck, defaultRecheck))); at > 0 && left > 0 {
+		s.recheckIn(left)
 	}
 }
 

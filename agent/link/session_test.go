@@ -240,6 +240,20 @@ func TestLink_LooksAtItself(t *testing.T) {
 	}
 }
 
+// TestLink_ComparesAfterACancellation_OnTheNextSession: the session of the cancellation may not live as long as that inventory takes.
+func TestLink_ComparesAfterACancellation_OnTheNextSession(t *testing.T) {
+	t.Parallel()
+	b, first := setup(t)
+	inventory := func(f *agentv1.AgentFrame) bool { return f.GetInventory().GetLast() }
+	first.Next(t, inventory)
+	first.Cancel("c1", "a", "enough")
+	first.Ack(t, "c1")
+	first.Drop()
+	second := b.plane.NextSession(t)
+	second.Next(t, inventory) // each session begins with one
+	second.Next(t, inventory)
+}
+
 func TestLink_ComesBack(t *testing.T) {
 	t.Parallel()
 	b, first := setup(t)

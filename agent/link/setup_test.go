@@ -62,7 +62,7 @@ func (b *bundle) Handle(ctx context.Context, a work.Assignment) error {
 func options(plane *workfake.ControlPlane, states chan told) link.Options {
 	return link.Options{
 		Log: slog.New(slog.DiscardHandler), Address: plane.Address(), Version: "v1", KubernetesVersion: "v1.34.4",
-		RunnerDelivery: "init-copy", Namespaces: []string{"tests"}, Starts: 3, Recheck: 50 * time.Millisecond,
+		RunnerDelivery: "init-copy", Namespaces: []string{"tests"}, Starts: 3, Recheck: time.Second,
 		OnState: func(s link.State, err error) { states <- told{s, err} },
 	}
 }

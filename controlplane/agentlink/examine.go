@@ -2,7 +2,6 @@ package agentlink
 
 import (
 	"context"
-	"fmt"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -16,8 +15,8 @@ const capabilityExamine = "examine"
 
 // What is taken of an examination.
 const (
-	maxChecks = 500
-	maxWords  = 4 << 10 // bytes of each text
+	maxChecks = 200
+	maxWords  = 512 // bytes of each text: the answer is read with the cluster
 )
 
 // Examinations is what sessions need of the store for agents that are asked to look at themselves. Calls act for the agent of the context.
@@ -40,7 +39,10 @@ func (s *Server) followExaminations(ctx context.Context, ss *session) (hints <-c
 func (s *Server) examine(ctx context.Context, ss *session) error {
 	id, err := s.o.Examinations.AskedExamination(ctx)
 	if err != nil {
-		return fmt.Errorf("find what is asked of the agent: %w", err)
+		if ctx.Err() == nil { // whoever asks gives the hint again
+			s.o.Log.ErrorContext(ctx, "an examination was not asked for", "cluster", ss.viewer.Name, "error", err)
+		}
+		return nil
 	}
 	if id == uuid.Nil {
 		return nil
@@ -70,7 +72,10 @@ func (s *Server) examined(ctx context.Context, ss *session, e *agentv1.Examinati
 
 func (s *Server) answered(ctx context.Context, ss *session, id uuid.UUID, checks []cluster.Check) error {
 	if err := s.o.Examinations.AnswerExamination(ctx, id, checks); err != nil {
-		return fmt.Errorf("store what the agent has found: %w", err)
+		if ctx.Err() == nil { // the agent is asked again as long as somebody waits
+			s.o.Log.ErrorContext(ctx, "an examination was not stored", "cluster", ss.viewer.Name, "error", err)
+		}
+		return nil
 	}
 	s.o.Bus.Publish(ctx, cluster.TopicExamined(ss.viewer.Organization, ss.viewer.Cluster))
 	return nil

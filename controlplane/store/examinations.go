@@ -86,7 +86,8 @@ func (s *Store) AskedExamination(ctx context.Context) (uuid.UUID, error) {
 	return *row.ExamineID, nil
 }
 
-// AnswerExamination stores what the agent of the context found. An answer to what nobody asks any more is ignored.
+// AnswerExamination stores what the agent of the context found. An answer to what nobody asks any more is ignored, and so is a
+// second one.
 func (s *Store) AnswerExamination(ctx context.Context, id uuid.UUID, checks []record.Check) error {
 	v, err := agent(ctx)
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *Store) AnswerExamination(ctx context.Context, id uuid.UUID, checks []re
 		return fault.Wrap(fault.Internal, err, "an examination cannot be stored")
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Cluster.Update().Where(cluster.ID(v.Cluster), cluster.ExamineID(id)).
+		return tx.Cluster.Update().Where(cluster.ID(v.Cluster), cluster.ExamineID(id), cluster.Or(cluster.ExaminedIDIsNil(), cluster.ExaminedIDNEQ(id))).
 			SetExaminedID(id).SetExaminedAt(s.now()).SetExamined(raw).Exec(ctx)
 	})
 }

@@ -259,6 +259,7 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 				return out, err
 			}
 		}
+		row.Status = string(record.Next(record.Status(row.Status), reported.Status)) // it may be reported twice
 	}
 	out.settled = !slices.Contains(slices.Collect(maps.Values(open)), true)
 	return out, nil

@@ -43,6 +43,9 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 	if v, ok := tenant.FromContext(ctx); !ok || v.Kind != tenant.KindSystem {
 		return swept, fault.New(fault.Forbidden, "only the control plane itself may do this")
 	}
+	if err := s.deleteSnapshots(ctx); err != nil {
+		return swept, fmt.Errorf("delete old snapshots: %w", err)
+	}
 	if s.db.Locking() {
 		if swept.Months, err = s.makeMonths(ctx); err != nil {
 			return swept, err

@@ -24,15 +24,21 @@ import (
 
 const (
 	// maxSnapshots is how many are listed.
-	maxSnapshots = 200
+	maxSnapshots = 1000
+	// maxShared is how many of a release can be read at a time: each has its own report.
+	maxShared = 50
 	// maxContent is how large the report of a snapshot may be.
-	maxContent = 64 << 20
+	maxContent = 32 << 20
 	// openedEvery is how often it goes on record again that a snapshot was opened.
 	openedEvery = time.Hour
 )
 
 // SaveSnapshot stores a snapshot of a release of the viewer's team.
 func (s *Store) SaveSnapshot(ctx context.Context, id record.ID, n record.Snapshot) (out record.Snapshot, err error) {
+	if len(n.Content) > maxContent {
+		return out, fault.New(fault.Exhausted, "the report has %d MiB, and one that is shared at most %d", len(n.Content)>>20, maxContent>>20).
+			WithHint("Download it with: seatrial release report.")
+	}
 	packer, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return out, fmt.Errorf("compress snapshot: %w", err)
@@ -45,6 +51,14 @@ func (s *Store) SaveSnapshot(ctx context.Context, id record.ID, n record.Snapsho
 		}
 		if err := mayChange(ctx, tx, head.TeamID, "release "+head.Application+" "+head.Version); err != nil {
 			return err
+		}
+		there, err := tx.Snapshot.Query().Where(s.readable(), snapshot.HasReleaseWith(release.ID(head.ID))).Count(ctx)
+		if err != nil {
+			return err
+		}
+		if there >= maxShared {
+			return fault.New(fault.Exhausted, "release %s %s is shared %d times already", head.Application, head.Version, there).
+				WithHint("Revoke what nobody needs any more: seatrial release snapshots lists it.")
 		}
 		row, err := tx.Snapshot.Create().SetOrganizationID(head.OrganizationID).SetReleaseID(head.ID).SetState(string(n.State)).SetMaker(n.Maker).
 			SetHash(n.Hash).SetContent(content).SetExpiresAt(n.ExpiresAt).Save(ctx)
@@ -135,6 +149,14 @@ func (s *Store) OpenSnapshot(ctx context.Context, hash []byte) (out record.Snaps
 		}
 		audit.Of(ctx).By(tenant.Viewer{Kind: tenant.KindSystem, Organization: row.OrganizationID, Name: "whoever has the link"})
 		return s.notedSnapshot(ctx, tx, row)
+	})
+}
+
+// deleteSnapshots deletes what can be read no more: the record keeps who made, opened and revoked it.
+func (s *Store) deleteSnapshots(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Snapshot.Delete().Where(snapshot.Not(s.readable())).Exec(ctx)
+		return err
 	})
 }
 

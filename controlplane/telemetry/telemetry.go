@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -50,12 +51,15 @@ func Traces(ctx context.Context, endpoint, service, version string) (trace.Trace
 	return provider, provider.Shutdown, nil
 }
 
-// HTTP counts, times and traces the requests of a handler.
+// HTTP counts, times and traces the requests of a handler. A trace tells the path of its request, so those whose path is a secret have none.
 func HTTP(next http.Handler, r prometheus.Registerer, traces trace.TracerProvider) http.Handler {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "seatrial_http_request_seconds", Help: "Duration of HTTP requests, streams included.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
 	}, []string{"code", "method"})
 	r.MustRegister(seconds)
-	return otelhttp.NewHandler(promhttp.InstrumentHandlerDuration(seconds, next), "http", otelhttp.WithTracerProvider(traces))
+	return otelhttp.NewHandler(promhttp.InstrumentHandlerDuration(seconds, next), "http", otelhttp.WithTracerProvider(traces),
+		otelhttp.WithFilter(func(r *http.Request) bool {
+			return !strings.HasPrefix(r.URL.Path, "/s/") && !strings.HasPrefix(r.URL.Path, "/invitations/")
+		}))
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 )
@@ -23,6 +25,20 @@ func TestLog(t *testing.T) {
 		if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, "hidden") {
 			t.Errorf("%s: %q", format, got)
 		}
+	}
+}
+
+// TestHTTP_NoSecrets holds that a path that is a secret is in no trace: whoever reads traces could use it.
+func TestHTTP_NoSecrets(t *testing.T) {
+	t.Parallel()
+	seen := tracetest.NewSpanRecorder()
+	traces := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(seen))
+	handler := telemetry.HTTP(http.NotFoundHandler(), telemetry.Metrics(), traces)
+	for _, path := range []string{"/s/hush", "/s/hush/report.json", "/invitations/hush", "/o/default"} {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
+	}
+	if n := len(seen.Ended()); n != 1 {
+		t.Errorf("%d requests are in traces, want that of the one whose path is no secret", n)
 	}
 }
 

@@ -139,7 +139,9 @@ func buildImage(ctx context.Context, o options, from source, i image, programs s
 
 func compile(ctx context.Context, from source, arch, dir string, programs []string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(from.root, "deploy/build.sh"), append([]string{dir}, programs...)...) //nolint:gosec // the project's own script
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "VERSION="+from.version)
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "VERSION="+from.version,
+		// What somebody has set for other builds would make other bytes.
+		"GOFLAGS=-buildvcs=false", "GOWORK=off", "GOENV=off", "GOEXPERIMENT=", "GOFIPS140=off")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("linux/%s: %w", arch, err)

@@ -43,7 +43,9 @@ func newLayout(dir string) (*layout, error) {
 	if err := os.MkdirAll(filepath.Join(dir, v1.ImageBlobsDir, "sha256"), 0o755); err != nil { //nolint:gosec // an image is for everybody
 		return nil, err
 	}
-	return &layout{dir: dir}, nil
+	// The mark comes first: what a build leaves that fails may be made anew. Without its index it is no image yet.
+	l := &layout{dir: dir}
+	return l, l.mark()
 }
 
 func (l *layout) blob(kind string, raw []byte) (v1.Descriptor, error) {
@@ -166,9 +168,11 @@ func (l *layout) finish(from source, i image, tag string, manifests []v1.Descrip
 	if err != nil {
 		return err
 	}
-	if err := l.file(v1.ImageIndexFile, all); err != nil {
-		return err
-	}
+	return l.file(v1.ImageIndexFile, all)
+}
+
+// mark says what the folder is.
+func (l *layout) mark() error {
 	marker, err := json.Marshal(v1.ImageLayout{Version: v1.ImageLayoutVersion})
 	if err != nil {
 		return err

@@ -13,13 +13,19 @@ go build -o "$report" ./integration/bench/report
 go vet ./integration/bench ./integration/e2e # compiles what is measured with, so that no compiler runs beside it
 "$report" -quiet 3m
 mv -f "$out/samples.csv" "$out/samples.last.csv" 2>/dev/null || true
-export SEATRIAL_BENCH=$out/samples.csv
+samples=$out/samples.csv
+export SEATRIAL_BENCH=$out/part.csv
 failed=()
 part() {
   local name=$1; shift
   echo "== $name: $*"
   "$report" -quiet 5m || { failed+=("$name (the machine was busy)"); return; }
-  "$@" 2>&1 | tee "$out/${name// /-}.log" || failed+=("$name")
+  rm -f "$SEATRIAL_BENCH"
+  if ! "$@" 2>&1 | tee "$out/${name// /-}.log"; then
+    failed+=("$name")
+  elif [ -s "$SEATRIAL_BENCH" ]; then
+    cat "$SEATRIAL_BENCH" >>"$samples" # its line of names is skipped wherever it stands
+  fi
 }
 part "way of a test" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkWay$' -benchtime "${rounds}x" -timeout 60m -v
 part "logs" integration/test.sh ./integration/e2e -run none -bench '^BenchmarkLogs$' -benchtime "$(((rounds + 9) / 10))x" -timeout 60m -v
@@ -29,6 +35,6 @@ part "idle agent" integration/test.sh ./integration/e2e -run '^TestFootprint$' -
 part "capacity" make --no-print-directory bench-capacity
 part "results" make --no-print-directory bench-results
 part "log page" make --no-print-directory bench-log
-"$report" "$SEATRIAL_BENCH" | tee "$out/table.txt"
-"$report" -markdown "$SEATRIAL_BENCH" >"$out/table.md"
+"$report" "$samples" | tee "$out/table.txt"
+"$report" -markdown "$samples" >"$out/table.md"
 [ ${#failed[@]} -eq 0 ] || { printf 'not measured: %s\n' "${failed[@]}" >&2; exit 1; }

@@ -33,11 +33,15 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // it takes the whole machi
 	w := chaos.NewWorld(t, chaos.Options{Replicas: 2, Sites: 2})
 	results := map[string]*chaos.Result{}
 	until := time.Now().Add(time.Duration(*minutes) * time.Minute)
-	rounds := each
-	if *minutes == 0 {
-		rounds = few
+	// Each row has its turn before any has a second one, however short the time is.
+	rounds := few
+	if len(rows) == 1 && *minutes > 0 {
+		rounds = each // as replayed
 	}
 	for from := *first; !t.Failed() && (from == *first || time.Now().Before(until)); from += rounds {
+		if from > *first && *minutes > 0 {
+			rounds = each
+		}
 		for _, row := range rows {
 			r := results[row.ID]
 			if r == nil {
@@ -48,16 +52,19 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // it takes the whole machi
 				t.Errorf("%s %s:\n  %s\n  replay with: make chaos FAULTS=%s SEED=%d FIRST=%d\n  history: %s",
 					row.ID, row.Name, strings.Join(shortened(broken), "\n  "), row.ID, *seed, from, path)
 			}
-			if *minutes > 0 && time.Now().After(until) {
+			if from > *first && time.Now().After(until) {
 				break
 			}
 		}
 	}
 	var list []chaos.Result
 	for _, row := range rows {
-		if r := results[row.ID]; r != nil {
-			list = append(list, *r)
+		r := results[row.ID]
+		if r == nil || r.Injected == 0 {
+			t.Errorf("%s %s was not injected", row.ID, row.Name)
+			continue
 		}
+		list = append(list, *r)
 	}
 	t.Logf("seed %d, rounds from %d\n%s", *seed, *first, chaos.Table(list))
 	injected, survived := 0, 0

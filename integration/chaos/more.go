@@ -93,7 +93,7 @@ func viewers() []Way {
 func fullDisks() []Way {
 	return []Way{{"spools", long, func(w *World, s *site) func() {
 		if !s.small {
-			return func() {}
+			return nil
 		}
 		fill := filepath.Join(s.disk, "fill")
 		if err := fillUp(fill); err != nil {

@@ -41,8 +41,12 @@ func (w *World) Strike(r *Result, seed uint64, first, n int, keep string) (broke
 	b := w.begin(rate)
 	before, survived := len(r.Broken), 0
 	for _, one := range r.Row.rounds(seed, first, n) {
+		took, ok, possible := w.inject(b, r.Row, one)
+		if !possible {
+			w.tb.Logf("%s %s cannot be injected on this machine", r.Row.ID, one.way.Name)
+			continue
+		}
 		r.Injected++
-		took, ok := w.inject(b, r.Row, one)
 		if !ok {
 			r.Broken = append(r.Broken, one.way.Name+" at "+string(one.phase)+": not recovered after "+took.Round(time.Second).String())
 			break
@@ -64,16 +68,21 @@ func (w *World) Strike(r *Result, seed uint64, first, n int, keep string) (broke
 }
 
 // inject injects one fault and waits for the recovery from it.
-func (w *World) inject(b *Bout, row Row, one round) (took time.Duration, ok bool) {
+func (w *World) inject(b *Bout, row Row, one round) (took time.Duration, ok, possible bool) {
 	w.tb.Helper()
 	gate := w.gates.arm(one.phase)
 	h := arrival(w.tb, gate, one.phase)
 	b.book.Add(history.Event{Kind: history.Fault, Name: row.ID + " " + one.way.Name + " at " + string(one.phase)})
 	end := one.way.Begin(w, h.site)
 	close(h.release)
+	if end == nil {
+		took, ok = b.recovered(time.Now())
+		return took, ok, false
+	}
 	pass(b.ctx, one.way.Hold)
 	end()
-	return b.recovered(time.Now())
+	took, ok = b.recovered(time.Now())
+	return took, ok, true
 }
 
 // keep writes a history to a file and returns its path.

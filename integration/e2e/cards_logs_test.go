@@ -49,7 +49,6 @@ type arrival struct {
 type reading struct {
 	text     bytes.Buffer
 	arrivals []arrival
-	begun    time.Time
 }
 
 func (r *reading) add(data []byte) {
@@ -60,12 +59,13 @@ func (r *reading) add(data []byte) {
 	r.arrivals = append(r.arrivals, arrival{time.Now(), r.text.Len()})
 }
 
-// took is from the first byte to the last.
-func (r *reading) took() time.Duration {
-	if len(r.arrivals) == 0 {
+// rate is how many bytes a second came from the first arrival to the last, 0 when that cannot be told.
+func (r *reading) rate() float64 {
+	if len(r.arrivals) < 2 {
 		return 0
 	}
-	return r.arrivals[len(r.arrivals)-1].at.Sub(r.begun)
+	first, last := r.arrivals[0], r.arrivals[len(r.arrivals)-1]
+	return float64(last.bytes-first.bytes) / last.at.Sub(first.at).Seconds()
 }
 
 // lags are how long after it was printed each line was whole at the reader.
@@ -92,7 +92,7 @@ func (p *plane) follow(b *testing.B, attempt string) *reading {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
 	defer cancel()
-	r := &reading{begun: time.Now()}
+	r := &reading{}
 	stream, err := apiv1connect.NewExecutionServiceClient(p.client(), p.url).StreamLog(ctx, &apiv1.StreamLogRequest{AttemptId: attempt, Follow: true})
 	if err != nil {
 		b.Error(err)
@@ -115,7 +115,7 @@ func (p *plane) follow(b *testing.B, attempt string) *reading {
 func (c *bareProgram) kubectlFollow(b *testing.B, a *agent, execution string) *reading {
 	b.Helper()
 	pod := c.appears(b, "seatrial.dev/execution="+execution)
-	r := &reading{begun: time.Now()}
+	r := &reading{}
 	for deadline := time.Now().Add(patience); r.text.Len() == 0 && time.Now().Before(deadline); {
 		cmd := exec.CommandContext(b.Context(), filepath.Join(a.kube.Dir, "bin", "kubectl"), "-n", a.namespace, "logs", "-f", pod)
 		cmd.Env = a.kube.Env()
@@ -200,6 +200,10 @@ func BenchmarkLogs(b *testing.B) {
 				if len(lags) != count && arm == cards.Seatrial {
 					b.Errorf("%d of %d lines arrived", len(lags), count)
 				}
+				if len(lags) == 0 {
+					b.Errorf("%s read nothing at %d lines/s", arm, rate)
+					continue
+				}
 				note("P4", "first line", arm, "ms", millis(lags[0]))
 				for _, lag := range lags[min(len(lags)-1, rate):] { // what came before the reader did is not lag
 					note("P5", fmt.Sprintf("lag at %d lines/s", rate), arm, "ms", millis(lag))
@@ -212,8 +216,8 @@ func BenchmarkLogs(b *testing.B) {
 			size := r.text.Len()
 			missing := wrongLines(&r.text)
 			note("P6", "lines missing", arm, "lines", float64(missing))
-			note("P6", "log delivered", arm, "MB/s", float64(size)/1e6/r.took().Seconds())
-			b.Logf("burst, %s: %d bytes in %s, %d of a million lines lost or not in order", arm, size, round3(r.took()), missing)
+			note("P6", "log delivered", arm, "MB/s", r.rate()/1e6)
+			b.Logf("burst, %s: %d bytes at %.1f MB/s, %d of a million lines lost or not in order", arm, size, r.rate()/1e6, missing)
 		}
 	}
 	b.ReportMetric(0, "ns/op")

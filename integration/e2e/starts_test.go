@@ -101,6 +101,10 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := firings()
+	claimed := func(f *apiv1.Firing) bool { return f.GetState() == "claimed" } // a replica is starting what it is of
+	for deadline := time.Now().Add(patience); slices.ContainsFunc(found, claimed) && time.Now().Before(deadline); found = firings() {
+		<-time.After(200 * time.Millisecond)
+	}
 	slices.SortFunc(found, func(a, b *apiv1.Firing) int {
 		return cmp.Compare(a.GetDue().AsTime().Unix(), b.GetDue().AsTime().Unix())
 	})

@@ -62,8 +62,10 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // loggable is the path of a request as it may stand in a log: without the secret of a link.
 func loggable(r *http.Request) string {
-	if secret := r.PathValue("secret"); secret != "" {
-		return strings.ReplaceAll(r.URL.Path, secret, "…")
+	for _, prefix := range []string{"/s/", "/invitations/"} {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return prefix + "…"
+		}
 	}
 	return r.URL.Path
 }

@@ -26,6 +26,12 @@ func (s *site) snapshotData(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) showSnapshot(w http.ResponseWriter, r *http.Request, f report.Format) error {
+	select { // whoever has a link needs no account: reports are large, and few are made at a time
+	case s.opening <- struct{}{}:
+		defer func() { <-s.opening }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
 	h := w.Header()
 	h.Set("Referrer-Policy", "no-referrer") // the address is the secret
 	h.Set("X-Robots-Tag", "noindex, nofollow, noarchive")

@@ -77,6 +77,7 @@ type site struct {
 	static   *static.Handler
 	public   *url.URL         // nil when not known
 	services []apidoc.Service // of the API, for its pages
+	opening  chan struct{}    // bounds how many snapshots are opened at once
 }
 
 // New returns the handler of all pages.
@@ -100,7 +101,7 @@ func New(o Options) (http.Handler, error) {
 		o.Lifetime = 10 * time.Minute
 	}
 	o.Log = o.Log.With("component", "web")
-	s := &site{Options: o}
+	s := &site{Options: o, opening: make(chan struct{}, 4)}
 	var err error
 	if s.static, err = static.New(); err != nil {
 		return nil, err

@@ -77,7 +77,9 @@ func (s *Service) Share(ctx context.Context, application, version string, lifeti
 	switch {
 	case lifetime == 0:
 		lifetime = release.UsuallyShared
-	case lifetime < time.Minute || lifetime > release.MaxShared:
+	case lifetime < time.Minute:
+		return kept, "", fault.New(fault.Invalid, "a snapshot can be read for a minute at least").WithField("lifetime")
+	case lifetime > release.MaxShared:
 		return kept, "", fault.New(fault.Invalid, "a snapshot can be read for at most %d days", int(release.MaxShared.Hours()/24)).WithField("lifetime").
 			WithHint("Share it again when it has expired.")
 	}

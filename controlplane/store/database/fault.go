@@ -75,6 +75,10 @@ func Fault(err error) error {
 // lost reports whether the database was away, or went away meanwhile: whoever asks again may be answered. That the caller himself went
 // is no such error, although the driver then ends the connection, too.
 func lost(err error) bool {
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) && !errors.Is(err, context.Canceled) {
+		return true // its own time for that may have passed, which looks like the caller's
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
@@ -83,9 +87,8 @@ func lost(err error) bool {
 		return strings.HasPrefix(pg.Code, pgConnection) ||
 			slices.Contains([]string{pgTooMany, pgShutdown, pgCrash, pgNotYet, pgReadOnly}, pg.Code)
 	}
-	var connecting *pgconn.ConnectError
 	var network *net.OpError
-	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		pgconn.SafeToRetry(err)
 }
 

@@ -27,6 +27,7 @@ func TestFault_Lost(t *testing.T) {
 		"Reset":        {&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, true, "the server was killed"},
 		"Bad":          {driver.ErrBadConn, true, "the pool gave out a connection that had died"},
 		"Refused":      {&pgconn.ConnectError{}, true, "nobody listens"},
+		"ConnectLate":  {connecting(t), true, "nobody answers within connect_timeout, which is no limit of the caller"},
 		"Shutdown":     {&pgconn.PgError{Code: "57P01"}, true, "an administrator restarts the server"},
 		"Crash":        {&pgconn.PgError{Code: "57P02"}, true, "another process of the server has crashed"},
 		"Starting":     {&pgconn.PgError{Code: "57P03"}, true, "the server starts"},
@@ -49,4 +50,19 @@ func TestFault_Lost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// connecting is the error of a connection to a server that takes it and never says anything.
+func connecting(t *testing.T) error {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	_, err = pgconn.Connect(t.Context(), "postgres://nobody@"+l.Addr().String()+"/none?sslmode=disable&connect_timeout=1")
+	if err == nil {
+		t.Fatal("it connected to nobody")
+	}
+	return err
 }

@@ -39,19 +39,11 @@ func pool(dsn, flag string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the database address").WithField(flag)
 	}
-	out := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(plain))
+	out := stdlib.OpenDB(*config)
 	out.SetMaxOpenConns(maxConns)
 	out.SetMaxIdleConns(idleConns)
 	out.SetConnMaxLifetime(connLife)
 	return out, nil
-}
-
-// plain has a connection run each statement as it is, in its own process. To compile one, or to start processes that help with it, which
-// PostgreSQL does when it expects very many rows, takes longer than any of them; and it expects many where results of all months are asked for
-// the latest few. What a page asks for takes its time from the others who ask, not from processors that nobody uses.
-func plain(ctx context.Context, c *pgx.Conn) error {
-	_, err := c.Exec(ctx, "SET jit = off; SET max_parallel_workers_per_gather = 0")
-	return err //nolint:wrapcheck // of the driver, as that of connecting is
 }
 
 // ready brings the schema to this version, lets the role of the organizations use it, and finds out whether the policies apply to that.

@@ -50,8 +50,16 @@ func (s scope) settings() (organization, system string) {
 // statements set them for the transaction alone: a connection that is shared by a pooler carries nothing over.
 func (s scope) statements() string {
 	organization, system := s.settings()
-	return "SET LOCAL seatrial.organization = '" + organization + "'; SET LOCAL seatrial.system = '" + system + "'"
+	return "SET LOCAL seatrial.organization = '" + organization + "'; SET LOCAL seatrial.system = '" + system + "'; " + plain
 }
+
+// plain has a transaction run each statement as it is, in its own process. To compile one, or to start processes that help with it, which
+// PostgreSQL does when it expects very many rows, takes longer than any of them; and it expects many where results of all months are asked for
+// the latest few. What a page asks for takes its time from the others who ask, not from processors that nobody uses.
+const plain = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+
+// settle sets the same for a query outside a transaction.
+const settle = "SELECT set_config('seatrial.organization', $1, true), set_config('seatrial.system', $2, true), set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
 
 // scoped is a driver of ent that runs each statement in the scope of its context. What an organization asks and what the control plane
 // asks for itself may go over connections of different roles.
@@ -115,7 +123,7 @@ func (d *scoped) ask(ctx context.Context, query string, args []any) (*answer, er
 	var out *answer
 	err = raw(conn, func(c *pgx.Conn) error {
 		b := &pgx.Batch{}
-		b.Queue("SELECT set_config('seatrial.organization', $1, true), set_config('seatrial.system', $2, true)", organization, system)
+		b.Queue(settle, organization, system)
 		b.Queue(query, args...)
 		sent := c.SendBatch(ctx, b)
 		if _, err := sent.Exec(); err != nil {

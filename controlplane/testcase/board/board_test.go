@@ -27,6 +27,7 @@ type world struct {
 	inside []testcase.Quarantine
 	topics []string
 	asked  []board.Later // last
+	during func()        // while it is read
 }
 
 func (w *world) UnreliableTests(context.Context, string, time.Time, int) ([]string, error) {
@@ -50,6 +51,9 @@ func (w *world) TestRuns(_ context.Context, keys []string, _ time.Time, _ int) (
 
 func (w *world) LaterRuns(_ context.Context, asked []board.Later, _ int) (out []board.Known, err error) {
 	w.asked = asked
+	if w.during != nil {
+		w.during()
+	}
 	for _, a := range asked {
 		for _, k := range w.known {
 			if k.Key == a.Key {

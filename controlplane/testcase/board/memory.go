@@ -13,8 +13,8 @@ import (
 
 const (
 	maxRemembered = 3 * maxTests     // tests; when there are more all are forgotten, and read again: each takes some 50 kB
-	readAgain     = 30 * time.Minute // results that no longer count, because their attempt was lost, are noticed by then at the latest
-	agedAtOnce    = 5                // tests that a question reads again because they are that old
+	readAgain     = 30 * time.Minute // results that no longer count, because their attempt was lost, are noticed after twice that at the latest
+	agedAtOnce    = 5                // tests that a question reads again because they are that old; of those twice as old it reads all
 	late          = 15 * time.Minute // by how much results may become visible after what is newer
 	judgedFor     = time.Minute      // that a verdict holds when nothing has run: what is too old to count leaves it then
 )
@@ -78,7 +78,7 @@ func judged(k Known, now time.Time) testcase.History {
 
 // refresh reads what is new of some tests.
 func (m *memory) refresh(ctx context.Context, of tenant.ID, keys []string, now time.Time) (map[string]*history, error) {
-	asked, much := m.lacking(of, keys, now)
+	asked, before, much := m.lacking(of, keys, now)
 	if much {
 		select {
 		case m.reading <- struct{}{}:
@@ -86,54 +86,55 @@ func (m *memory) refresh(ctx context.Context, of tenant.ID, keys []string, now t
 		case <-ctx.Done():
 			return nil, ctx.Err() //nolint:wrapcheck // the end of the caller's own work
 		}
-		asked, _ = m.lacking(of, keys, now)
+		asked, before, _ = m.lacking(of, keys, now)
 	}
 	known, err := m.store.LaterRuns(ctx, asked, maxRuns)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what it was about
 	}
-	return m.merge(of, asked, known, now), nil
+	return m.merge(of, asked, before, known, now), nil
 }
 
-// lacking says what has to be read of some tests, and whether that is much.
-func (m *memory) lacking(of tenant.ID, keys []string, now time.Time) (asked []Later, much bool) {
+// lacking says what has to be read of some tests, whether that is much, and what it is to be added to: nil where all is read. What is known
+// may be forgotten before the answer comes, so it is looked up once.
+func (m *memory) lacking(of tenant.ID, keys []string, now time.Time) (asked []Later, before map[string]*history, much bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	begin, aged := now.Add(-flaky.Span), 0
+	before = make(map[string]*history, len(keys))
 	for _, key := range keys {
 		h := m.tests[remembered{of, key}]
-		old := h != nil && now.Sub(h.whole) > readAgain && aged < agedAtOnce
 		switch {
-		case h == nil:
+		case h == nil, now.Sub(h.whole) > 2*readAgain:
 			asked, much = append(asked, Later{key, begin}), true
-		case old:
+		case now.Sub(h.whole) > readAgain && aged < agedAtOnce:
 			asked, aged = append(asked, Later{key, begin}), aged+1
 		default:
-			asked = append(asked, Later{key, h.until.Add(-late)})
+			asked, before[key] = append(asked, Later{key, h.until.Add(-late)}), h
 		}
 	}
-	return asked, much
+	return asked, before, much
 }
 
 // merge adds what was read to what is known, and judges the tests of which something is new.
-func (m *memory) merge(of tenant.ID, asked []Later, known []Known, now time.Time) map[string]*history {
+func (m *memory) merge(of tenant.ID, asked []Later, before map[string]*history, known []Known, now time.Time) map[string]*history {
 	news := make(map[string]Known, len(known))
 	for _, k := range known {
 		news[k.Key] = k
 	}
-	m.mu.Lock()
-	before := make(map[string]*history, len(asked))
-	for _, a := range asked {
-		before[a.Key] = m.tests[remembered{of, a.Key}]
-	}
-	m.mu.Unlock()
 	out := make(map[string]*history, len(asked))
 	for _, a := range asked {
 		out[a.Key] = before[a.Key].with(news[a.Key], a.Since, now)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.tests)+len(out) > maxRemembered {
+	added := 0
+	for key := range out {
+		if _, known := m.tests[remembered{of, key}]; !known {
+			added++
+		}
+	}
+	if len(m.tests)+added > maxRemembered {
 		m.tests = map[remembered]*history{}
 	}
 	for key, h := range out {

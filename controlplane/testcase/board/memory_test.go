@@ -47,6 +47,20 @@ func TestBoard_UnreliableAgain(t *testing.T) {
 	}
 }
 
+// TestBoard_UnreliableForgotten: while an answer is read everything may be forgotten, for another one's question. What was read since the last
+// question is not taken for all there is.
+func TestBoard_UnreliableForgotten(t *testing.T) {
+	t.Parallel()
+	b, w := setup(t, "PFPFPFFFF")
+	for range 2 {
+		list, err := b.Unreliable(as(t), "")
+		if err != nil || len(list) != 1 || list[0].Score.N != 9 {
+			t.Fatalf("%+v, %v: want all nine runs", list, err)
+		}
+		w.during = b.Forget
+	}
+}
+
 // TestBoard_UnreliableOf proves that nobody is told what another one was.
 func TestBoard_UnreliableOf(t *testing.T) {
 	t.Parallel()

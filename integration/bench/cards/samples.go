@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -37,6 +38,13 @@ func Note(tb testing.TB, samples ...Sample) {
 	if path == "" {
 		return
 	}
+	samples = slices.DeleteFunc(samples, func(s Sample) bool {
+		wrong := math.IsNaN(s.Value) || math.IsInf(s.Value, 0)
+		if wrong {
+			tb.Errorf("%s %s of %s has no value", s.Card, s.Metric, s.Arm)
+		}
+		return wrong
+	})
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		tb.Fatalf("%s: %v", Variable, err)
@@ -71,14 +79,14 @@ func Read(r io.Reader) ([]Sample, error) {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord = len(header())
 	var samples []Sample
-	for first := true; ; first = false {
+	for {
 		fields, err := in.Read()
 		switch {
 		case errors.Is(err, io.EOF):
 			return samples, nil
 		case err != nil:
 			return nil, fmt.Errorf("read samples: %w", err)
-		case first && fields[0] == header()[0]:
+		case fields[0] == header()[0]: // files may be put together
 			continue
 		}
 		line, _ := in.FieldPos(0)

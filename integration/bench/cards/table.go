@@ -53,7 +53,9 @@ func judge(row Row, unit string, ours, base map[int]float64) Line {
 	l.Ours = quantile(a, 0.5)
 	if l.HasBase {
 		l.Theirs = quantile(b, 0.5)
-		l.Ratio, l.HasRatio = compare(ours, base)
+		if paired(row.By) {
+			l.Ratio, l.HasRatio = compare(ours, base)
+		}
 	}
 	l.Figure, l.Measured = figure(row.By, a, b, l)
 	if row.By == byPairs || row.By == byTails {
@@ -61,6 +63,9 @@ func judge(row Row, unit string, ours, base map[int]float64) Line {
 	}
 	return l
 }
+
+// paired reports whether samples with the same number were taken in the same round. Others are numbered one after the other.
+func paired(by string) bool { return by == byPairs || by == byDelta || by == byP99Of }
 
 // figure is what is held against the goal; ok is false when an arm that it needs was not measured.
 func figure(by string, a, b []float64, l Line) (value float64, ok bool) {

@@ -117,10 +117,12 @@ func (r reports) clear() error {
 		if one.format != summary.JUnit {
 			continue
 		}
-		if info, err := os.Stat(one.file); err != nil || !info.Mode().IsRegular() {
+		// A link may be standard output, which is somebody else's to make and to remove.
+		if info, err := os.Lstat(one.file); err != nil || !info.Mode().IsRegular() {
 			continue // nothing of an earlier run
 		}
-		if err := os.Remove(one.file); err != nil {
+		// What is mounted or stands in a folder of others cannot be removed; it is emptied.
+		if err := os.Remove(one.file); err != nil && os.Truncate(one.file, 0) != nil {
 			return err
 		}
 	}

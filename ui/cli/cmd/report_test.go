@@ -26,6 +26,30 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestRun_Report_Link: a link may be standard output, as /dev/stdout is. What it leads to is written, and the link stays.
+func TestRun_Report_Link(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "out.xml"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	s := setup(t)
+	s.runs.states = life(apiv1.Status_STATUS_PASSED, "")
+	if got := s.run(t, "run", "smoke", "--wait", "--report", "junit="+link); got.code != exitcode.Passed {
+		t.Errorf("%d %s", got.code, got.err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(text), "<?xml") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 // TestRun_Report: the page of a pipeline keeps what other steps wrote, and the outcome is the same whatever becomes of a report.
 func TestRun_Report(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"time"
 	"unicode"
@@ -19,8 +20,10 @@ const (
 	searchTime  = 50 * time.Millisecond
 	searchBytes = 64 << 20
 	maxHits     = 100
-	// maxQuery is how long a text to search for may be, in bytes.
-	maxQuery = 200
+	// MaxQuery is how long a text to search for may be, in bytes.
+	MaxQuery = 200
+	// maxProgram is how many instructions an expression may have.
+	maxProgram = 1000
 	// around is how much of a line is shown on either side of a match, in bytes.
 	around = 120
 )
@@ -36,8 +39,8 @@ type Query struct {
 // Compile returns the query ready for Search, or fault.Invalid.
 func (q Query) Compile() (Query, error) {
 	text := q.Text
-	if len(text) > maxQuery {
-		return q, fault.New(fault.Invalid, "the text is longer than %d bytes", maxQuery).WithField("q").WithHint("Search for a part of it.")
+	if len(text) > MaxQuery {
+		return q, fault.New(fault.Invalid, "the text is longer than %d bytes", MaxQuery).WithField("q").WithHint("Search for a part of it.")
 	}
 	if !q.Regexp {
 		text = regexp.QuoteMeta(text)
@@ -46,10 +49,26 @@ func (q Query) Compile() (Query, error) {
 		}
 	}
 	var err error
+	if size(text) > maxProgram {
+		return q, fault.New(fault.Invalid, "the expression is too large to search with").WithField("q").WithHint("Repeat less in it, or search for a part of it.")
+	}
 	if q.pattern, err = regexp.Compile(text); err != nil {
 		return q, fault.New(fault.Invalid, "this is no regular expression: %v", err).WithField("q").WithHint("Write it as https://golang.org/s/re2syntax says, or search for the text itself.")
 	}
 	return q, nil
+}
+
+// size is how many instructions an expression becomes, 0 for what is none. Each of them costs time at each byte of a log.
+func size(text string) int {
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 // Hit is a line that has what was searched for.
@@ -70,7 +89,8 @@ type search struct {
 	Found
 
 	query Query
-	open  []byte // the line that has no line break yet, at most MaxLine bytes of it
+	over  func() bool // the time of the search
+	open  []byte      // the line that has no line break yet, at most MaxLine bytes of it
 }
 
 // Search looks for a query in a log, from a line (from 0) to its end or to the bounds of one search. Now tells the time.
@@ -80,8 +100,8 @@ func Search(ctx context.Context, logs view.Logs, of Source, q Query, line int64,
 	if err != nil {
 		return Found{}, err
 	}
-	s := &search{query: q, Found: Found{Next: at}}
 	began := now()
+	s := &search{query: q, Found: Found{Next: at}, over: func() bool { return ctx.Err() != nil || now().Sub(began) > searchTime }}
 	for read := 0; read < searchBytes && len(s.Hits) < maxHits; {
 		p, err := logs.ReadLog(ctx, of.Attempt, of.Stream, offset, PieceSize)
 		if err != nil {
@@ -99,7 +119,7 @@ func Search(ctx context.Context, logs view.Logs, of Source, q Query, line int64,
 		}
 		s.take(p.Data, line)
 		offset = p.Next
-		if read += len(p.Data) + 1; now().Sub(began) > searchTime {
+		if read += len(p.Data) + 1; s.over() {
 			break
 		}
 	}
@@ -110,9 +130,10 @@ func Search(ctx context.Context, logs view.Logs, of Source, q Query, line int64,
 	return s.Found, nil
 }
 
-// take looks at the lines of a piece, until there are as many hits as are shown.
+// take looks at the lines of a piece, until there are as many hits as are shown or the time is over: after the first line that counts, or
+// nobody would ever come past it.
 func (s *search) take(data []byte, from int64) {
-	for len(data) > 0 && len(s.Hits) < maxHits {
+	for len(data) > 0 && len(s.Hits) < maxHits && (s.Next <= from || !s.over()) {
 		part, rest, ended := bytes.Cut(data, []byte{'\n'})
 		s.open = append(s.open, part[:min(len(part), MaxLine-len(s.open))]...)
 		if ended {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/ui/web/logview"
@@ -158,6 +159,10 @@ func soughtPath(logPath, text string) string {
 	sign := "?"
 	if strings.Contains(logPath, "?") {
 		sign = "&"
+	}
+	for len(text) > logview.MaxQuery { // the beginning of it is enough to find it
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
 	}
 	return logPath + sign + url.Values{"q": {text}}.Encode()
 }
