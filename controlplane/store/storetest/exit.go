@@ -51,9 +51,13 @@ func (f *fixture) described(t *testing.T, n accepted) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range list {
-		fmt.Fprintf(&b, "%s %s %q\n", r.Outcome, r.Name, r.Message)
+	// Results that are equally bad come as they were reported, which is another order each time.
+	lines := make([]string, len(list))
+	for i, r := range list {
+		lines[i] = fmt.Sprintf("%s %s %q\n", r.Outcome, r.Name, r.Message)
 	}
+	slices.Sort(lines)
+	b.WriteString(strings.Join(lines, ""))
 	return fmt.Sprintf("%s%+v", b.String(), f.execution(t, n.Execution.ID).Tests)
 }
 
