@@ -114,7 +114,8 @@ func TestSearch_GoesOn(t *testing.T) {
 
 func TestQuery_Compile(t *testing.T) {
 	t.Parallel()
-	for text, ok := range map[string]bool{"(": false, "a(b)c": true, strings.Repeat("x", 201): false, `\pN`: true, "(?P<n": false, ".{20}": true,
+	for text, ok := range map[string]bool{
+		"(": false, "a(b)c": true, strings.Repeat("x", 201): false, `\pN`: true, "(?P<n": false, ".{20}": true,
 		strings.Repeat("(?:.?){1000}", 15): false, // short, and minutes of work for each piece of a log
 	} {
 		if _, err := (logview.Query{Text: text, Regexp: true}).Compile(); (err == nil) != ok || (err != nil && !fault.Is(err, fault.Invalid)) {
