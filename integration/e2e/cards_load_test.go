@@ -1,12 +1,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"encoding/json"
-	"io"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -40,13 +35,13 @@ func BenchmarkLoad(b *testing.B) {
 		note("P7", "calls for each execution", cards.Bare, "calls", c.callsOfJobs(b, a))
 		note("P7", "calls for ten viewers", cards.Seatrial, "calls", p.callsOfExecutions(b, a, 10)-p.callsOfExecutions(b, a, 0))
 
-		a.quiet(b)
+		a.released(b)
 		pid := a.pid(b)
-		before := processor(b, pid)
+		before := cpuTicks(b, pid)
 		note("P9", "burst", cards.Seatrial, "s", p.burst(b, a).Seconds())
-		note("P8", "processor of 1000", cards.Seatrial, "s", (processor(b, pid)-before).Seconds()*1000/atOnce)
+		note("P8", "processor of 1000", cards.Seatrial, "s", float64(cpuTicks(b, pid)-before)/100*1000/atOnce)
 		note("P8", "busy agent", cards.Seatrial, "MiB", float64(peakKiB("/proc/"+pid))/1024)
-		a.quiet(b)
+		a.released(b)
 		note("P9", "burst", cards.Bare, "s", c.burst(b).Seconds())
 	}
 	b.ReportMetric(0, "ns/op")
@@ -90,21 +85,14 @@ func (c *bareProgram) burst(b *testing.B) time.Duration {
 	return took
 }
 
-// quiet waits until nothing of what has ended is left in the cluster.
-func (a *agent) quiet(b *testing.B) {
-	b.Helper()
-	if _, err := a.kube.Kubectl(b.Context(), "-n", a.namespace, "wait", "--for=delete", "job,pod", "--all", "--timeout=5m"); err != nil {
-		b.Fatal(err)
-	}
-}
-
 // callsOfExecutions is how often the agent asks the API server for each of a few executions whose logs so many follow, until what it keeps of
 // them is removed. Watches do not count: there is one of each kind, whatever runs.
 func (p *plane) callsOfExecutions(b *testing.B, a *agent, viewers int) float64 {
 	b.Helper()
-	a.quiet(b)
+	a.released(b)
 	calls := apiv1connect.NewExecutionServiceClient(p.client(), p.url)
-	audit := newAudit(b, a)
+	audit := filepath.Join(a.kube.Dir, "log", "audit.log")
+	begin := size(b, audit)
 	for range counted {
 		started, err := calls.RunWorkflow(b.Context(), &apiv1.RunWorkflowRequest{Workflow: "short", Environments: []string{a.cluster}})
 		if err != nil {
@@ -117,83 +105,19 @@ func (p *plane) callsOfExecutions(b *testing.B, a *agent, viewers int) float64 {
 		await(b, calls, started.GetExecution().GetId())
 		watching.Wait()
 	}
-	a.quiet(b)
-	return float64(audit.count(b, func(e call) bool { return e.User.Username == "system:serviceaccount:"+home+":"+a.release })) / counted
+	a.released(b)
+	return float64(len(requests(b, audit, begin, a.called))) / counted
 }
 
 // callsOfJobs is the same of the program that makes bare Jobs and removes them.
 func (c *bareProgram) callsOfJobs(b *testing.B, a *agent) float64 {
 	b.Helper()
-	audit := newAudit(b, a)
+	audit := filepath.Join(a.kube.Dir, "log", "audit.log")
+	begin := size(b, audit)
 	for range counted {
 		job := c.post(b, stamp)
 		c.ended(b, "job-name="+job, 1)
 		c.remove(b, job)
 	}
-	return float64(audit.count(b, func(e call) bool { return e.UserAgent == program })) / counted
-}
-
-// call is a call in the audit log of the API server.
-type call struct {
-	Verb, UserAgent string
-	User            struct{ Username string }
-}
-
-// audit is a place in that log.
-type audit struct {
-	path  string
-	since int64
-}
-
-func newAudit(b *testing.B, a *agent) audit {
-	b.Helper()
-	path := filepath.Join(a.kube.Dir, "log", "audit.log")
-	info, err := os.Stat(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return audit{path, info.Size()}
-}
-
-// count counts the calls since, but for watches.
-func (a audit) count(b *testing.B, of func(call) bool) (n int) {
-	b.Helper()
-	file, err := os.Open(a.path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Seek(a.since, io.SeekStart); err != nil {
-		b.Fatal(err)
-	}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var e call
-		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Verb != "watch" && of(e) {
-			n++
-		}
-	}
-	if err := lines.Err(); err != nil {
-		b.Fatal(err)
-	}
-	return n
-}
-
-// processor is the processor time that a process has used.
-func processor(b *testing.B, pid string) time.Duration {
-	b.Helper()
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ticks := 0 // hundredths of a second
-	for _, field := range strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')'):]))[12:14] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			b.Fatalf("processor time in %s", stat)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return float64(len(requests(b, audit, begin, func(c call) bool { return c.UserAgent == program }))) / counted
 }

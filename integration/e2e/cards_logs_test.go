@@ -208,7 +208,7 @@ func BenchmarkLogs(b *testing.B) {
 				for _, lag := range lags[min(len(lags)-1, rate):] { // what came before the reader did is not lag
 					note("P5", fmt.Sprintf("lag at %d lines/s", rate), arm, "ms", millis(lag))
 				}
-				b.Logf("%d lines/s, %s: first line after %s, then p50 %s, p99 %s", rate, arm, round3(lags[0]), round3(median(lags)), round3(quantile(lags, 0.99)))
+				b.Logf("%d lines/s, %s: first line after %s, then p50 %s, p99 %s", rate, arm, round(lags[0]), round(median(lags)), round(quantile(lags, 0.99)))
 			}
 		}
 		ours, kubectl := p.both(b, c, a, "burst")

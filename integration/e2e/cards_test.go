@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -204,26 +203,24 @@ func BenchmarkWay(b *testing.B) {
 	for _, w := range ways[:4] {
 		w.once(b) // what only the first time needs is not measured
 	}
-	for round := 0; b.Loop(); round++ {
+	for turn := 0; b.Loop(); turn++ {
 		for _, w := range ways {
-			if w.of == "5 s" && round%long != 0 {
+			if w.of == "5 s" && turn%long != 0 {
 				continue
 			}
 			line, result := w.once(b)
 			note := func(card, metric string, d time.Duration) {
-				cards.Note(b, cards.Sample{Card: card, Metric: metric, Arm: w.name, Round: round, Value: millis(d), Unit: "ms"})
+				cards.Note(b, cards.Sample{Card: card, Metric: metric, Arm: w.name, Round: turn, Value: millis(d), Unit: "ms"})
 			}
 			note("P3", "trigger to result, "+w.of, result)
 			if w.of == "0 s" {
 				note("P1", "trigger to line", line)
 				note("P2", "line to result", result-line)
 			}
-			b.Logf("%-20s %s: line after %s, result after %s", w.name, w.of, round3(line), round3(result))
+			b.Logf("%-20s %s: line after %s, result after %s", w.name, w.of, round(line), round(result))
 		}
 	}
 	b.ReportMetric(0, "ns/op")
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func round3(d time.Duration) string { return fmt.Sprint(d.Round(time.Millisecond)) }
