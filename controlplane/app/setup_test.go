@@ -143,6 +143,10 @@ func (p *program) dial(t *testing.T, ca string, options ...grpc.DialOption) *grp
 	return conn
 }
 
+// agentPatience ends what an agent of a test does, its session too, when the test hangs. It is far longer than any of them takes on a busy
+// machine.
+const agentPatience = 10 * time.Minute
+
 // enrol spends a bootstrap token as an agent does.
 func (p *program) enrol(t *testing.T, ca, token string, options ...grpc.DialOption) *agent {
 	t.Helper()
@@ -151,7 +155,7 @@ func (p *program) enrol(t *testing.T, ca, token string, options ...grpc.DialOpti
 		t.Fatal(err)
 	}
 	conn := p.dial(t, ca, options...)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), agentPatience)
 	t.Cleanup(cancel)
 	res, err := agentv1.NewAgentIdentityClient(conn).Enrol(ctx, &agentv1.EnrolRequest{
 		BootstrapToken: token, PublicKey: public, ClusterUid: "uid-1", AgentVersion: "v1",
@@ -170,7 +174,7 @@ func (p *program) renew(t *testing.T, ca string, a *agent) {
 	t.Helper()
 	conn := p.dial(t, ca)
 	names := agentv1.NewAgentIdentityClient(conn)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), agentPatience)
 	t.Cleanup(cancel)
 	challenge, err := names.Challenge(ctx, &agentv1.ChallengeRequest{AgentId: a.id})
 	if err != nil {

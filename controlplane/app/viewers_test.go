@@ -58,7 +58,8 @@ func live(t *testing.T, s session) {
 			select {
 			case <-each.C:
 				if err := s.Send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{}}}); err != nil {
-					t.Errorf("the session ended: %v", err)
+					_, why := s.Recv() // sending says only that it ended
+					t.Errorf("the session ended: %v, %v", err, why)
 					return
 				}
 			case <-stop:
@@ -137,6 +138,11 @@ func TestRun_ViewersCostTheAgentNothing(t *testing.T) {
 		viewers = 50
 	}
 	p := start(t, t.TempDir(), "--admin-password", password)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the control plane's log:\n%s", p.log)
+		}
+	})
 	c, count := p.clients(p.token), &traffic{}
 	enrolled, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "kind", Namespace: "tests", Environment: "staging"})
 	worked(t, err)
@@ -190,10 +196,14 @@ func (a *agent) appendTo(t *testing.T, attempt string) func(text string) {
 	return func(text string) {
 		t.Helper()
 		lines := strings.Count(text, "\n")
-		worked(t, stream.Send(&agentv1.AppendLogsRequest{AttemptId: attempt, Chunk: &runnerv1.LogChunk{
+		err := stream.Send(&agentv1.AppendLogsRequest{AttemptId: attempt, Chunk: &runnerv1.LogChunk{
 			Stream: "step/0", StartOffset: offset, FirstLine: line, RawLen: int32(len(text)), Lines: int32(lines), Data: pack.EncodeAll([]byte(text), nil),
 			Crc32C: crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)),
-		}}))
+		}})
+		if err != nil {
+			_, err = stream.Recv() // sending says only that it ended
+			t.Fatalf("the stream of logs ended: %v", err)
+		}
 		offset, line = offset+int64(len(text)), line+int64(lines)
 		if r, err := stream.Recv(); err != nil || r.GetCommitted() != offset {
 			t.Fatalf("answer %v, %v", r, err)
