@@ -31,6 +31,7 @@ type Options struct {
 	Searcher  Searcher
 	Schedules Schedules
 	Triggers  Triggers
+	Gate      Gate
 	Webhooks  Webhooks
 	Bundles   Bundles
 	Accounts  Accounts

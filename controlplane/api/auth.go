@@ -38,7 +38,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceShareReleaseProcedure, apiv1connect.ReleaseServiceRevokeSnapshotProcedure:
 		return tenant.ScopeRelease, true
 	case apiv1connect.TriggerServiceCreateReceiverProcedure, apiv1connect.TriggerServiceRotateReceiverProcedure,
-		apiv1connect.TriggerServiceRemoveReceiverProcedure, apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
+		apiv1connect.TriggerServiceRemoveReceiverProcedure, apiv1connect.TriggerServiceSetReceiverAppProcedure, apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
 		apiv1connect.PeopleServiceCreateTeamProcedure, apiv1connect.PeopleServiceRenameTeamProcedure, apiv1connect.PeopleServiceDeleteTeamProcedure,
 		apiv1connect.PeopleServiceChangeMemberProcedure, apiv1connect.PeopleServiceRemoveMemberProcedure,
 		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
@@ -64,7 +64,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ScheduleServiceListSchedulesProcedure, apiv1connect.ScheduleServiceGetScheduleProcedure,
 		apiv1connect.ScheduleServiceListFiringsProcedure, apiv1connect.TriggerServiceListTriggersProcedure,
 		apiv1connect.TriggerServiceGetTriggerProcedure, apiv1connect.TriggerServiceDryRunTriggerProcedure, apiv1connect.TriggerServiceListEventsProcedure,
-		apiv1connect.TriggerServiceListReceiversProcedure,
+		apiv1connect.TriggerServiceListReceiversProcedure, apiv1connect.TriggerServiceListDeploymentsProcedure,
 		apiv1connect.WebhookServiceListWebhooksProcedure,
 		apiv1connect.WebhookServiceGetWebhookProcedure, apiv1connect.WebhookServiceListDeliveriesProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,

@@ -82,7 +82,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	t.Helper()
 	b := &bench{world: newWorld(), bus: &bus{subs: map[string][]chan struct{}{}, subscribed: make(chan []string, 100)}, draining: make(chan struct{})}
 	handler, err := api.New(api.Options{
-		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Queues: b.world, Examiner: b.world, Releases: releases{b.world}, Sharer: releases{b.world}, Tests: cases{b.world}, Insight: insights{b.world}, Searcher: insights{b.world}, Schedules: times{b.world}, Webhooks: hooks{b.world}, Triggers: reactions{b.world}, Bundles: releases{b.world}, Accounts: b.world, People: folk{b.world}, Access: doors{b.world}, Audit: b.world, Origins: origins{b.world}, Syncer: origins{b.world}, Bus: b.bus,
+		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Queues: b.world, Examiner: b.world, Releases: releases{b.world}, Sharer: releases{b.world}, Tests: cases{b.world}, Insight: insights{b.world}, Searcher: insights{b.world}, Schedules: times{b.world}, Webhooks: hooks{b.world}, Triggers: reactions{b.world}, Gate: asked{b.world}, Bundles: releases{b.world}, Accounts: b.world, People: folk{b.world}, Access: doors{b.world}, Audit: b.world, Origins: origins{b.world}, Syncer: origins{b.world}, Bus: b.bus,
 		Blobs: b.world, Log: slog.New(slog.DiscardHandler), Cookie: "session", PublicURL: "https://seatrial.test", Version: "v9",
 		Install: api.Install{Chart: "charts/agent", Address: "cp.test:9443", CA: "-----BEGIN CERTIFICATE-----\nAA==\n"}, Draining: b.draining, Timing: timing,
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/gate"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -27,6 +28,12 @@ type Triggers interface {
 	CreateReceiver(ctx context.Context, name, kind, team string) (r trigger.Receiver, secret string, err error)
 	RotateReceiver(ctx context.Context, name string) (secret string, err error)
 	RemoveReceiver(ctx context.Context, name string) error
+}
+
+// Gate answers forges that hold deployments back, for the viewer of the context. Implemented by gate.
+type Gate interface {
+	SetApp(ctx context.Context, receiver string, app gate.App) error
+	List(ctx context.Context, size int, after string) (list []gate.Deployment, next string, err error)
 }
 
 // HooksPath is where receivers are; the id of one follows.
@@ -128,6 +135,30 @@ func (s *server) RotateReceiver(ctx context.Context, r *apiv1.RotateReceiverRequ
 		return nil, fmt.Errorf("rotate receiver: %w", err)
 	}
 	return &apiv1.RotateReceiverResponse{Secret: secret}, nil
+}
+
+// SetReceiverApp implements TriggerServiceHandler.
+func (s *server) SetReceiverApp(ctx context.Context, r *apiv1.SetReceiverAppRequest) (*apiv1.SetReceiverAppResponse, error) {
+	if err := s.Gate.SetApp(ctx, r.GetName(), gate.App{ID: r.GetApp(), Key: r.GetPrivateKey(), URL: r.GetUrl()}); err != nil {
+		return nil, fmt.Errorf("set the app of a receiver: %w", err)
+	}
+	return &apiv1.SetReceiverAppResponse{}, nil
+}
+
+// ListDeployments implements TriggerServiceHandler.
+func (s *server) ListDeployments(ctx context.Context, r *apiv1.ListDeploymentsRequest) (*apiv1.ListDeploymentsResponse, error) {
+	list, next, err := s.Gate.List(ctx, int(r.GetPageSize()), r.GetPageToken())
+	if err != nil {
+		return nil, fmt.Errorf("list deployments: %w", err)
+	}
+	out := &apiv1.ListDeploymentsResponse{NextPageToken: next}
+	for _, d := range list {
+		out.Deployments = append(out.Deployments, &apiv1.Deployment{
+			Id: d.ID.String(), Receiver: d.From, Repository: d.Repository, Environment: d.Environment, Target: d.Target, Commit: d.Commit, Actor: d.Actor,
+			State: string(d.State), Said: d.Said, Error: d.Error, CreatedAt: timeOf(d.At), AnsweredAt: timeOf(d.Answered),
+		})
+	}
+	return out, nil
 }
 
 // RemoveReceiver implements TriggerServiceHandler.

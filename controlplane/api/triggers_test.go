@@ -9,6 +9,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/gate"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	language "github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -66,6 +67,15 @@ func (s reactions) RotateReceiver(ctx context.Context, _ string) (string, error)
 
 func (s reactions) RemoveReceiver(ctx context.Context, _ string) error { return s.w.check(ctx) }
 
+// asked is one deployment that waits.
+type asked struct{ w *world }
+
+func (a asked) SetApp(ctx context.Context, _ string, _ gate.App) error { return a.w.check(ctx) }
+
+func (a asked) List(ctx context.Context, _ int, _ string) ([]gate.Deployment, string, error) {
+	return []gate.Deployment{{ID: uuid.UUID{7}, From: "forge", Repository: "acme/shop", Environment: "Production", Target: "production", State: gate.Waiting}}, "more", a.w.check(ctx)
+}
+
 func triggerCalls() map[string]call {
 	const name = "on-push"
 	return map[string]call{
@@ -101,6 +111,14 @@ func triggerCalls() map[string]call {
 			_, err := b.triggers.RotateReceiver(ctx, &apiv1.RotateReceiverRequest{Name: "forge"})
 			return err
 		}},
+		"SetReceiverApp": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.triggers.SetReceiverApp(ctx, &apiv1.SetReceiverAppRequest{Name: "forge", App: "1", PrivateKey: "key"})
+			return err
+		}},
+		"ListDeployments": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.triggers.ListDeployments(ctx, &apiv1.ListDeploymentsRequest{})
+			return err
+		}},
 		"RemoveReceiver": {"admin", func(ctx context.Context, b *bench) error {
 			_, err := b.triggers.RemoveReceiver(ctx, &apiv1.RemoveReceiverRequest{Name: "forge"})
 			return err
@@ -119,6 +137,10 @@ func TestTriggers(t *testing.T) {
 	made, err := b.triggers.CreateReceiver(t.Context(), &apiv1.CreateReceiverRequest{Name: "forge", Kind: "github"})
 	if err != nil || made.GetSecret() != "whsec_x" || made.GetReceiver().GetUrl() != "https://seatrial.test/hooks/"+(uuid.UUID{3}).String() {
 		t.Errorf("%v, %v", made, err)
+	}
+	held, err := b.triggers.ListDeployments(t.Context(), &apiv1.ListDeploymentsRequest{})
+	if d := held.GetDeployments(); err != nil || len(d) != 1 || d[0].GetState() != "waiting" || d[0].GetReceiver() != "forge" || d[0].GetTarget() != "production" || held.GetNextPageToken() != "more" {
+		t.Errorf("%v, %v", held, err)
 	}
 	tried, err := b.triggers.DryRunTrigger(t.Context(), &apiv1.DryRunTriggerRequest{Name: "on-push", Kind: "github", Headers: map[string]string{"x-github-event": "push"}})
 	if err != nil || !tried.GetMatches() || tried.GetCommit() != "abc" {

@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/federate"
+	"github.com/seatrial/seatrial/controlplane/gate"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/mirror"
@@ -85,6 +86,7 @@ type parts struct {
 	triggers  *trigger.Service
 	webhooks  *notify.Service
 	sender    *notify.Sender
+	gate      *gate.Service
 	draining  chan struct{}
 	failed    chan error // of what serves; room for each
 	serving   sync.WaitGroup
@@ -123,6 +125,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.sweep,      // releases; what makes up for lost hints
 		p.scheduling, // what is due
 		p.triggering, // what happens
+		p.gating,     // forges that hold deployments back
 		p.notifying,  // what others want to hear of
 		p.retention,  // months of results
 		p.serveHTTP,  // api, web, health, metrics

@@ -100,7 +100,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.run
 	calls, err := api.New(api.Options{
-		Catalog: p.store, Applier: p.catalog, History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Queues: run, Examiner: &examine.Examiner{Store: p.store, Bus: p.bus}, Releases: p.releases, Sharer: p.share, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Searcher: p.search, Triggers: p.triggers, Webhooks: p.webhooks, Schedules: p.schedules, Accounts: p.auth, Origins: p.store, Syncer: p.mirror, People: p.people, Access: p.access, Audit: p.store, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: p.catalog, History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Queues: run, Examiner: &examine.Examiner{Store: p.store, Bus: p.bus}, Releases: p.releases, Sharer: p.share, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Searcher: p.search, Triggers: p.triggers, Gate: p.gate, Webhooks: p.webhooks, Schedules: p.schedules, Accounts: p.auth, Origins: p.store, Syncer: p.mirror, People: p.people, Access: p.access, Audit: p.store, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {

@@ -121,6 +121,8 @@ func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUnauthorized, fault.Sentence(err))
 	case kind == fault.Invalid:
 		answer(w, http.StatusBadRequest, fault.Sentence(err))
+	case kind == fault.Conflict:
+		answer(w, http.StatusConflict, fault.Sentence(err))
 	default:
 		p.log.ErrorContext(r.Context(), "event not taken", "receiver", id, "error", err)
 		answer(w, http.StatusServiceUnavailable, "the event could not be stored; send it again")

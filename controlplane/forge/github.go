@@ -1,5 +1,11 @@
 package forge
 
+import (
+	"net/http"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+)
+
 // maxCommits is how many commits of a push GitHub tells of.
 const maxCommits = 2048
 
@@ -85,3 +91,58 @@ func gitHubPull(body []byte) ([]Push, error) {
 		Actor: m.Sender.name(), Number: m.Number, Fork: pr.Head.Repo.FullName != m.Repository.FullName,
 	}}, nil
 }
+
+// Deployment is a deployment that a forge holds back until it is told whether to go on.
+type Deployment struct {
+	ID           string // of the message: the same when it is sent again
+	Repository   string // path, such as acme/shop
+	Environment  string // of the forge, where it goes
+	Commit       string
+	Callback     string // where the answer goes
+	Installation int64  // of the app that is asked, in the account of the repository
+	Actor        string // who has caused it
+}
+
+// Held reads a message by which GitHub asks an app whether a deployment may go on; held is false for any other. Its signature was checked.
+// Errors are fault.Invalid.
+func Held(kind Kind, header http.Header, body []byte) (d Deployment, held bool, err error) {
+	if kind != GitHub || header.Get("X-GitHub-Event") != "deployment_protection_rule" {
+		return d, false, nil
+	}
+	var m struct {
+		Action      string `json:"action"`
+		Environment string `json:"environment"`
+		Callback    string `json:"deployment_callback_url"`
+		Deployment  struct {
+			SHA string `json:"sha"`
+		} `json:"deployment"`
+		Installation struct {
+			ID int64 `json:"id"`
+		} `json:"installation"`
+		Repository repository `json:"repository"`
+		Sender     gitUser    `json:"sender"`
+	}
+	if err := decode(body, &m); err != nil {
+		return d, false, err
+	}
+	if m.Action != "requested" {
+		return d, false, nil
+	}
+	d = Deployment{
+		ID: header.Get("X-GitHub-Delivery"), Repository: m.Repository.FullName, Environment: m.Environment, Commit: m.Deployment.SHA, Callback: m.Callback,
+		Installation: m.Installation.ID, Actor: m.Sender.name(),
+	}
+	if d.ID == "" || d.Repository == "" || d.Environment == "" || d.Commit == "" || d.Callback == "" || d.Installation == 0 {
+		return d, false, fault.New(fault.Invalid, "the question about a deployment has no delivery, repository, environment, commit, callback or installation").
+			WithHint("Only the webhook of a GitHub App asks so: give the app the address of this receiver.")
+	}
+	for _, text := range []string{d.ID, d.Repository, d.Environment, d.Commit, d.Callback, d.Actor} {
+		if len(text) > maxText {
+			return d, false, fault.New(fault.Invalid, "the question about a deployment is longer than those of %s", kind)
+		}
+	}
+	return d, true, nil
+}
+
+// maxText bounds each text of a question.
+const maxText = 1024

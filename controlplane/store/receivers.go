@@ -53,13 +53,18 @@ func (s *Store) CreateReceiver(ctx context.Context, r record.Receiver, secret, t
 // keepReceiverSecret stores a secret. A receiver without one refuses everything, so it does no harm that this happens afterwards: the
 // transaction of an organization changes no settings.
 func (s *Store) keepReceiverSecret(ctx context.Context, id uuid.UUID, secret string) error {
+	return s.keepSetting(ctx, receiverSecret(id), []byte(secret))
+}
+
+// keepSetting stores the value of a setting, sealed, whoever asks.
+func (s *Store) keepSetting(ctx context.Context, id string, value []byte) error {
 	ctx = tenant.System(ctx)
-	value, err := s.sealed(receiverSecret(id), []byte(secret))
+	value, err := s.sealed(id, value)
 	if err != nil {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Setting.Create().SetID(receiverSecret(id)).SetValue(value).OnConflictColumns(setting.FieldID).UpdateNewValues().Exec(ctx)
+		return tx.Setting.Create().SetID(id).SetValue(value).OnConflictColumns(setting.FieldID).UpdateNewValues().Exec(ctx)
 	})
 }
 

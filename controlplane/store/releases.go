@@ -218,7 +218,10 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		} else if err := moreBlockers(ctx, tx, row, d.Blockers); err != nil {
 			return err
 		}
-		return change.Exec(ctx)
+		if err := change.Exec(ctx); err != nil {
+			return err
+		}
+		return s.wakeDeployments(ctx, tx, row)
 	})
 	return changed, err
 }

@@ -138,6 +138,9 @@ type Service struct {
 	reminded atomic.Int64 // Unix time in nanoseconds
 	// Pushed is called for every push that a receiver has taken, before triggers look at it; nil for nobody.
 	Pushed func(ctx context.Context, org tenant.ID, p forge.Push)
+	// Asked is called for every deployment that a forge asks a receiver about, for the viewer of its team. What it returns nil for is kept,
+	// and added when it was not yet; nil for an instance that answers no forge.
+	Asked func(ctx context.Context, r Receiver, d forge.Deployment) (added bool, err error)
 }
 
 // New returns a Service; clock may be nil.
@@ -171,14 +174,27 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, head
 		return 0, err //nolint:wrapcheck // says what went wrong
 	}
 	ctx = tenant.WithViewer(ctx, v)
-	list, err := s.read(r, secret, header, text)
+	if added, err = s.take(ctx, r, secret, header, text); err != nil {
+		s.refused(ctx, r, remote, err)
+		return 0, err
+	}
+	if err := s.store.Heard(ctx, r, ""); err != nil {
+		s.log.WarnContext(ctx, "message not noted", "receiver", r.Name, "error", err)
+	}
+	s.log.InfoContext(ctx, "message received", "receiver", r.Name, "organization", r.Organization, "new", added)
+	return added, nil
+}
+
+// take stores what a message tells, and returns how much of that is new.
+func (s *Service) take(ctx context.Context, r Receiver, secret string, header http.Header, body []byte) (added int, err error) {
+	if err := verify(r.Kind, secret, header, body, s.now()); err != nil {
+		return 0, err
+	}
+	if d, held, err := forge.Held(forge.Kind(r.Kind), header, body); err != nil || held {
+		return s.asked(ctx, r, d, err)
+	}
+	list, err := Read(r, header, body)
 	if err != nil {
-		if fault.Is(err, fault.Unauthenticated) { // who has the secret guesses nothing, whatever the message says
-			s.tries.refused(s.now(), counted{remote, id})
-		}
-		if f := s.store.Heard(ctx, r, fault.Sentence(err)); f != nil {
-			s.log.WarnContext(ctx, "refusal not noted", "receiver", r.Name, "error", f)
-		}
 		return 0, err
 	}
 	fresh, err := s.unfound(ctx, list)
@@ -188,15 +204,37 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, head
 	if added, err = s.store.AddEvents(ctx, fresh); err != nil {
 		return 0, fmt.Errorf("store events: %w", err)
 	}
-	if err := s.store.Heard(ctx, r, ""); err != nil {
-		s.log.WarnContext(ctx, "message not noted", "receiver", r.Name, "error", err)
-	}
 	if added > 0 {
 		s.pushed(ctx, r.Organization, list)
 		s.bus.Publish(ctx, Topic)
 	}
-	s.log.InfoContext(ctx, "events received", "receiver", r.Name, "organization", r.Organization, "events", len(list), "new", added)
 	return added, nil
+}
+
+// asked takes a question about a deployment, unless it could not be read.
+func (s *Service) asked(ctx context.Context, r Receiver, d forge.Deployment, wrong error) (added int, err error) {
+	if wrong != nil || s.Asked == nil {
+		return 0, wrong //nolint:wrapcheck // a fault that speaks for itself
+	}
+	fresh, err := s.Asked(ctx, r, d)
+	if fresh {
+		added = 1
+	}
+	return added, err
+}
+
+// refused notes why a message was not taken, when that is the sender's to mend.
+func (s *Service) refused(ctx context.Context, r Receiver, remote string, why error) {
+	switch fault.KindOf(why) {
+	case fault.Unauthenticated: // who has the secret guesses nothing, whatever the message says
+		s.tries.refused(s.now(), counted{remote, r.ID})
+	case fault.Invalid, fault.Conflict:
+	default:
+		return
+	}
+	if err := s.store.Heard(ctx, r, fault.Sentence(why)); err != nil {
+		s.log.WarnContext(ctx, "refusal not noted", "receiver", r.Name, "error", err)
+	}
 }
 
 // find looks a receiver up, unless the address has asked for too many that there are not.
@@ -216,13 +254,6 @@ func (s *Service) find(ctx context.Context, id uuid.UUID, remote string) (r Rece
 	}
 	s.tries.found(id)
 	return r, secret, nil
-}
-
-func (s *Service) read(r Receiver, secret string, header http.Header, body []byte) ([]Event, error) {
-	if err := verify(r.Kind, secret, header, body, s.now()); err != nil {
-		return nil, err
-	}
-	return Read(r, header, body)
 }
 
 func (s *Service) pushed(ctx context.Context, org tenant.ID, list []Event) {

@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/delivery"
+	"github.com/seatrial/seatrial/ent/db/deployment"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -105,6 +106,8 @@ type Client struct {
 	ConcurrencyGroup *ConcurrencyGroupClient
 	// Delivery is the client for interacting with the Delivery builders.
 	Delivery *DeliveryClient
+	// Deployment is the client for interacting with the Deployment builders.
+	Deployment *DeploymentClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Event is the client for interacting with the Event builders.
@@ -221,6 +224,7 @@ func (c *Client) init() {
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Delivery = NewDeliveryClient(c.config)
+	c.Deployment = NewDeploymentClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Event = NewEventClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
@@ -371,6 +375,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Delivery:                NewDeliveryClient(cfg),
+		Deployment:              NewDeploymentClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
 		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
@@ -448,6 +453,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Delivery:                NewDeliveryClient(cfg),
+		Deployment:              NewDeploymentClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
 		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
@@ -526,13 +532,13 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup, c.Delivery,
-		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
-		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
-		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
-		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
-		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
-		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.Deployment, c.Environment, c.Event, c.Execution, c.File, c.Firing,
+		c.IdentityProvider, c.Invitation, c.LogChunk, c.LogStream, c.Member,
+		c.MemberIdentity, c.MemberSession, c.Notice, c.Organization, c.Quarantine,
+		c.Reaction, c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver,
+		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
+		c.Schedule, c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot,
+		c.Step, c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
 		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
 		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
 		c.WorkflowRevision,
@@ -547,13 +553,13 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup, c.Delivery,
-		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
-		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
-		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
-		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
-		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
-		c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot, c.Step,
-		c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
+		c.Deployment, c.Environment, c.Event, c.Execution, c.File, c.Firing,
+		c.IdentityProvider, c.Invitation, c.LogChunk, c.LogStream, c.Member,
+		c.MemberIdentity, c.MemberSession, c.Notice, c.Organization, c.Quarantine,
+		c.Reaction, c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver,
+		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
+		c.Schedule, c.SearchEntry, c.SearchWord, c.Service, c.Setting, c.Snapshot,
+		c.Step, c.StripBlock, c.Team, c.TeamMember, c.Template, c.TemplateRevision,
 		c.TemplateUse, c.TestResult, c.Trigger, c.TriggerWatch, c.TrustRule,
 		c.UnreliableTest, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
 		c.WorkflowRevision,
@@ -587,6 +593,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ConcurrencyGroup.mutate(ctx, m)
 	case *DeliveryMutation:
 		return c.Delivery.mutate(ctx, m)
+	case *DeploymentMutation:
+		return c.Deployment.mutate(ctx, m)
 	case *EnvironmentMutation:
 		return c.Environment.mutate(ctx, m)
 	case *EventMutation:
@@ -2509,6 +2517,172 @@ func (c *DeliveryClient) mutate(ctx context.Context, m *DeliveryMutation) (Value
 		return (&DeliveryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Delivery mutation op: %q", m.Op())
+	}
+}
+
+// DeploymentClient is a client for the Deployment schema.
+type DeploymentClient struct {
+	config
+}
+
+// NewDeploymentClient returns a client for the Deployment from the given config.
+func NewDeploymentClient(c config) *DeploymentClient {
+	return &DeploymentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `deployment.Hooks(f(g(h())))`.
+func (c *DeploymentClient) Use(hooks ...Hook) {
+	c.hooks.Deployment = append(c.hooks.Deployment, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `deployment.Intercept(f(g(h())))`.
+func (c *DeploymentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Deployment = append(c.inters.Deployment, interceptors...)
+}
+
+// Create returns a builder for creating a Deployment entity.
+func (c *DeploymentClient) Create() *DeploymentCreate {
+	mutation := newDeploymentMutation(c.config, OpCreate)
+	return &DeploymentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Deployment entities.
+func (c *DeploymentClient) CreateBulk(builders ...*DeploymentCreate) *DeploymentCreateBulk {
+	return &DeploymentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *DeploymentClient) MapCreateBulk(slice any, setFunc func(*DeploymentCreate, int)) *DeploymentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &DeploymentCreateBulk{err: fmt.Errorf("calling to DeploymentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*DeploymentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &DeploymentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Deployment.
+func (c *DeploymentClient) Update() *DeploymentUpdate {
+	mutation := newDeploymentMutation(c.config, OpUpdate)
+	return &DeploymentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *DeploymentClient) UpdateOne(_m *Deployment) *DeploymentUpdateOne {
+	mutation := newDeploymentMutation(c.config, OpUpdateOne, withDeployment(_m))
+	return &DeploymentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *DeploymentClient) UpdateOneID(id uuid.UUID) *DeploymentUpdateOne {
+	mutation := newDeploymentMutation(c.config, OpUpdateOne, withDeploymentID(id))
+	return &DeploymentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Deployment.
+func (c *DeploymentClient) Delete() *DeploymentDelete {
+	mutation := newDeploymentMutation(c.config, OpDelete)
+	return &DeploymentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *DeploymentClient) DeleteOne(_m *Deployment) *DeploymentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *DeploymentClient) DeleteOneID(id uuid.UUID) *DeploymentDeleteOne {
+	builder := c.Delete().Where(deployment.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &DeploymentDeleteOne{builder}
+}
+
+// Query returns a query builder for Deployment.
+func (c *DeploymentClient) Query() *DeploymentQuery {
+	return &DeploymentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeDeployment},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Deployment entity by its id.
+func (c *DeploymentClient) Get(ctx context.Context, id uuid.UUID) (*Deployment, error) {
+	return c.Query().Where(deployment.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *DeploymentClient) GetX(ctx context.Context, id uuid.UUID) *Deployment {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Deployment.
+func (c *DeploymentClient) QueryOrganization(_m *Deployment) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(deployment.Table, deployment.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, deployment.OrganizationTable, deployment.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryReceiver queries the receiver edge of a Deployment.
+func (c *DeploymentClient) QueryReceiver(_m *Deployment) *ReceiverQuery {
+	query := (&ReceiverClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(deployment.Table, deployment.FieldID, id),
+			sqlgraph.To(receiver.Table, receiver.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, deployment.ReceiverTable, deployment.ReceiverColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *DeploymentClient) Hooks() []Hook {
+	hooks := c.hooks.Deployment
+	return append(hooks[:len(hooks):len(hooks)], deployment.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *DeploymentClient) Interceptors() []Interceptor {
+	return c.inters.Deployment
+}
+
+func (c *DeploymentClient) mutate(ctx context.Context, m *DeploymentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&DeploymentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&DeploymentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&DeploymentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&DeploymentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Deployment mutation op: %q", m.Op())
 	}
 }
 
@@ -10206,26 +10380,26 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Delivery, Environment, Event, Execution,
-		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
-		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
-		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
-		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		Claim, Cluster, ConcurrencyGroup, Delivery, Deployment, Environment, Event,
+		Execution, File, Firing, IdentityProvider, Invitation, LogChunk, LogStream,
+		Member, MemberIdentity, MemberSession, Notice, Organization, Quarantine,
+		Reaction, ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release,
+		ReleaseChange, ReleaseExecution, Repository, Run, Schedule, SearchEntry,
+		SearchWord, Service, Setting, Snapshot, Step, StripBlock, Team, TeamMember,
+		Template, TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch,
+		TrustRule, UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
 		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Delivery, Environment, Event, Execution,
-		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
-		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
-		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Schedule, SearchEntry, SearchWord, Service,
-		Setting, Snapshot, Step, StripBlock, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch, TrustRule,
-		UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
+		Claim, Cluster, ConcurrencyGroup, Delivery, Deployment, Environment, Event,
+		Execution, File, Firing, IdentityProvider, Invitation, LogChunk, LogStream,
+		Member, MemberIdentity, MemberSession, Notice, Organization, Quarantine,
+		Reaction, ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release,
+		ReleaseChange, ReleaseExecution, Repository, Run, Schedule, SearchEntry,
+		SearchWord, Service, Setting, Snapshot, Step, StripBlock, Team, TeamMember,
+		Template, TemplateRevision, TemplateUse, TestResult, Trigger, TriggerWatch,
+		TrustRule, UnreliableTest, Waiver, WatchMark, Webhook, Workflow,
 		WorkflowRevision []ent.Interceptor
 	}
 )

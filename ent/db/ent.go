@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/delivery"
+	"github.com/seatrial/seatrial/ent/db/deployment"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -141,6 +142,7 @@ func checkColumn(t, c string) error {
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
 			delivery.Table:                delivery.ValidColumn,
+			deployment.Table:              deployment.ValidColumn,
 			environment.Table:             environment.ValidColumn,
 			event.Table:                   event.ValidColumn,
 			execution.Table:               execution.ValidColumn,

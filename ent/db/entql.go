@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/delivery"
+	"github.com/seatrial/seatrial/ent/db/deployment"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -71,7 +72,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 58)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 59)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -395,6 +396,39 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   deployment.Table,
+			Columns: deployment.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: deployment.FieldID,
+			},
+		},
+		Type: "Deployment",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			deployment.FieldCreatedAt:      {Type: field.TypeTime, Column: deployment.FieldCreatedAt},
+			deployment.FieldUpdatedAt:      {Type: field.TypeTime, Column: deployment.FieldUpdatedAt},
+			deployment.FieldOrganizationID: {Type: field.TypeUUID, Column: deployment.FieldOrganizationID},
+			deployment.FieldReceiverID:     {Type: field.TypeUUID, Column: deployment.FieldReceiverID},
+			deployment.FieldKey:            {Type: field.TypeString, Column: deployment.FieldKey},
+			deployment.FieldRepository:     {Type: field.TypeString, Column: deployment.FieldRepository},
+			deployment.FieldEnvironment:    {Type: field.TypeString, Column: deployment.FieldEnvironment},
+			deployment.FieldTarget:         {Type: field.TypeString, Column: deployment.FieldTarget},
+			deployment.FieldCommit:         {Type: field.TypeString, Column: deployment.FieldCommit},
+			deployment.FieldCallback:       {Type: field.TypeString, Column: deployment.FieldCallback},
+			deployment.FieldInstallation:   {Type: field.TypeInt64, Column: deployment.FieldInstallation},
+			deployment.FieldActor:          {Type: field.TypeString, Column: deployment.FieldActor},
+			deployment.FieldState:          {Type: field.TypeString, Column: deployment.FieldState},
+			deployment.FieldSaid:           {Type: field.TypeString, Column: deployment.FieldSaid},
+			deployment.FieldReports:        {Type: field.TypeInt, Column: deployment.FieldReports},
+			deployment.FieldAttempts:       {Type: field.TypeInt, Column: deployment.FieldAttempts},
+			deployment.FieldError:          {Type: field.TypeString, Column: deployment.FieldError},
+			deployment.FieldNextAt:         {Type: field.TypeTime, Column: deployment.FieldNextAt},
+			deployment.FieldLeasedUntil:    {Type: field.TypeTime, Column: deployment.FieldLeasedUntil},
+			deployment.FieldAnsweredAt:     {Type: field.TypeTime, Column: deployment.FieldAnsweredAt},
+		},
+	}
+	graph.Nodes[12] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -419,7 +453,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldRemovedAt:      {Type: field.TypeTime, Column: environment.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   event.Table,
 			Columns: event.Columns,
@@ -445,7 +479,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			event.FieldLeasedUntil:    {Type: field.TypeTime, Column: event.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -487,7 +521,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -520,7 +554,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   firing.Table,
 			Columns: firing.Columns,
@@ -545,7 +579,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   identityprovider.Table,
 			Columns: identityprovider.Columns,
@@ -574,7 +608,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -598,7 +632,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -626,7 +660,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -654,7 +688,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -679,7 +713,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   memberidentity.Table,
 			Columns: memberidentity.Columns,
@@ -702,7 +736,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -724,7 +758,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   notice.Table,
 			Columns: notice.Columns,
@@ -744,7 +778,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			notice.FieldDueAt:          {Type: field.TypeTime, Column: notice.FieldDueAt},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -768,7 +802,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -793,7 +827,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   reaction.Table,
 			Columns: reaction.Columns,
@@ -820,7 +854,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			reaction.FieldClusterID:      {Type: field.TypeUUID, Column: reaction.FieldClusterID},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -842,7 +876,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRemovedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -862,7 +896,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   receiver.Table,
 			Columns: receiver.Columns,
@@ -885,7 +919,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			receiver.FieldRefused:        {Type: field.TypeString, Column: receiver.FieldRefused},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -921,7 +955,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -943,7 +977,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldBlockers:       {Type: field.TypeJSON, Column: releasechange.FieldBlockers},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -962,7 +996,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   repository.Table,
 			Columns: repository.Columns,
@@ -994,7 +1028,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldTips:           {Type: field.TypeBytes, Column: repository.FieldTips},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -1034,7 +1068,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   schedule.Table,
 			Columns: schedule.Columns,
@@ -1063,7 +1097,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   searchentry.Table,
 			Columns: searchentry.Columns,
@@ -1085,7 +1119,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			searchentry.FieldSubjectID:      {Type: field.TypeUUID, Column: searchentry.FieldSubjectID},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   searchword.Table,
 			Columns: searchword.Columns,
@@ -1102,7 +1136,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			searchword.FieldEntryID:        {Type: field.TypeInt, Column: searchword.FieldEntryID},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -1128,7 +1162,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -1143,7 +1177,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   snapshot.Table,
 			Columns: snapshot.Columns,
@@ -1168,7 +1202,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			snapshot.FieldOpenedAt:       {Type: field.TypeTime, Column: snapshot.FieldOpenedAt},
 		},
 	}
-	graph.Nodes[41] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -1198,7 +1232,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[42] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   stripblock.Table,
 			Columns: stripblock.Columns,
@@ -1219,7 +1253,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			stripblock.FieldListed:          {Type: field.TypeInt, Column: stripblock.FieldListed},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -1236,7 +1270,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1254,7 +1288,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1276,7 +1310,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1296,7 +1330,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[47] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1315,7 +1349,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[48] = &sqlgraph.Node{
+	graph.Nodes[49] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1349,7 +1383,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[49] = &sqlgraph.Node{
+	graph.Nodes[50] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trigger.Table,
 			Columns: trigger.Columns,
@@ -1378,7 +1412,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[50] = &sqlgraph.Node{
+	graph.Nodes[51] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   triggerwatch.Table,
 			Columns: triggerwatch.Columns,
@@ -1400,7 +1434,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			triggerwatch.FieldSince:          {Type: field.TypeTime, Column: triggerwatch.FieldSince},
 		},
 	}
-	graph.Nodes[51] = &sqlgraph.Node{
+	graph.Nodes[52] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1427,7 +1461,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[52] = &sqlgraph.Node{
+	graph.Nodes[53] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   unreliabletest.Table,
 			Columns: unreliabletest.Columns,
@@ -1446,7 +1480,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			unreliabletest.FieldLastAt:          {Type: field.TypeTime, Column: unreliabletest.FieldLastAt},
 		},
 	}
-	graph.Nodes[53] = &sqlgraph.Node{
+	graph.Nodes[54] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1476,7 +1510,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[54] = &sqlgraph.Node{
+	graph.Nodes[55] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   watchmark.Table,
 			Columns: watchmark.Columns,
@@ -1497,7 +1531,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			watchmark.FieldSeenAt:         {Type: field.TypeTime, Column: watchmark.FieldSeenAt},
 		},
 	}
-	graph.Nodes[55] = &sqlgraph.Node{
+	graph.Nodes[56] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   webhook.Table,
 			Columns: webhook.Columns,
@@ -1532,7 +1566,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[56] = &sqlgraph.Node{
+	graph.Nodes[57] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1555,7 +1589,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[57] = &sqlgraph.Node{
+	graph.Nodes[58] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1838,6 +1872,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Delivery",
 		"Notice",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   deployment.OrganizationTable,
+			Columns: []string{deployment.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Deployment",
+		"Organization",
+	)
+	graph.MustAddE(
+		"receiver",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   deployment.ReceiverTable,
+			Columns: []string{deployment.ReceiverColumn},
+			Bidi:    false,
+		},
+		"Deployment",
+		"Receiver",
 	)
 	graph.MustAddE(
 		"organization",
@@ -4531,6 +4589,174 @@ func (f *DeliveryFilter) WhereHasNoticeWith(preds ...predicate.Notice) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *DeploymentQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the DeploymentQuery builder.
+func (_q *DeploymentQuery) Filter() *DeploymentFilter {
+	return &DeploymentFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *DeploymentMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the DeploymentMutation builder.
+func (m *DeploymentMutation) Filter() *DeploymentFilter {
+	return &DeploymentFilter{config: m.config, predicateAdder: m}
+}
+
+// DeploymentFilter provides a generic filtering capability at runtime for DeploymentQuery.
+type DeploymentFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *DeploymentFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *DeploymentFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(deployment.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *DeploymentFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(deployment.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *DeploymentFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(deployment.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *DeploymentFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(deployment.FieldOrganizationID))
+}
+
+// WhereReceiverID applies the entql [16]byte predicate on the receiver_id field.
+func (f *DeploymentFilter) WhereReceiverID(p entql.ValueP) {
+	f.Where(p.Field(deployment.FieldReceiverID))
+}
+
+// WhereKey applies the entql string predicate on the key field.
+func (f *DeploymentFilter) WhereKey(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldKey))
+}
+
+// WhereRepository applies the entql string predicate on the repository field.
+func (f *DeploymentFilter) WhereRepository(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldRepository))
+}
+
+// WhereEnvironment applies the entql string predicate on the environment field.
+func (f *DeploymentFilter) WhereEnvironment(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldEnvironment))
+}
+
+// WhereTarget applies the entql string predicate on the target field.
+func (f *DeploymentFilter) WhereTarget(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldTarget))
+}
+
+// WhereCommit applies the entql string predicate on the commit field.
+func (f *DeploymentFilter) WhereCommit(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldCommit))
+}
+
+// WhereCallback applies the entql string predicate on the callback field.
+func (f *DeploymentFilter) WhereCallback(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldCallback))
+}
+
+// WhereInstallation applies the entql int64 predicate on the installation field.
+func (f *DeploymentFilter) WhereInstallation(p entql.Int64P) {
+	f.Where(p.Field(deployment.FieldInstallation))
+}
+
+// WhereActor applies the entql string predicate on the actor field.
+func (f *DeploymentFilter) WhereActor(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldActor))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *DeploymentFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldState))
+}
+
+// WhereSaid applies the entql string predicate on the said field.
+func (f *DeploymentFilter) WhereSaid(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldSaid))
+}
+
+// WhereReports applies the entql int predicate on the reports field.
+func (f *DeploymentFilter) WhereReports(p entql.IntP) {
+	f.Where(p.Field(deployment.FieldReports))
+}
+
+// WhereAttempts applies the entql int predicate on the attempts field.
+func (f *DeploymentFilter) WhereAttempts(p entql.IntP) {
+	f.Where(p.Field(deployment.FieldAttempts))
+}
+
+// WhereError applies the entql string predicate on the error field.
+func (f *DeploymentFilter) WhereError(p entql.StringP) {
+	f.Where(p.Field(deployment.FieldError))
+}
+
+// WhereNextAt applies the entql time.Time predicate on the next_at field.
+func (f *DeploymentFilter) WhereNextAt(p entql.TimeP) {
+	f.Where(p.Field(deployment.FieldNextAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *DeploymentFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(deployment.FieldLeasedUntil))
+}
+
+// WhereAnsweredAt applies the entql time.Time predicate on the answered_at field.
+func (f *DeploymentFilter) WhereAnsweredAt(p entql.TimeP) {
+	f.Where(p.Field(deployment.FieldAnsweredAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *DeploymentFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *DeploymentFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasReceiver applies a predicate to check if query has an edge receiver.
+func (f *DeploymentFilter) WhereHasReceiver() {
+	f.Where(entql.HasEdge("receiver"))
+}
+
+// WhereHasReceiverWith applies a predicate to check if query has an edge receiver with a given conditions (other predicates).
+func (f *DeploymentFilter) WhereHasReceiverWith(preds ...predicate.Receiver) {
+	f.Where(entql.HasEdgeWith("receiver", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *EnvironmentQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4559,7 +4785,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4706,7 +4932,7 @@ type EventFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EventFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4825,7 +5051,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5038,7 +5264,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5220,7 +5446,7 @@ type FiringFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FiringFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5348,7 +5574,7 @@ type IdentityProviderFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *IdentityProviderFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5482,7 +5708,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5605,7 +5831,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5748,7 +5974,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5891,7 +6117,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6019,7 +6245,7 @@ type MemberIdentityFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberIdentityFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6151,7 +6377,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6264,7 +6490,7 @@ type NoticeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *NoticeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6353,7 +6579,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6448,7 +6674,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6562,7 +6788,7 @@ type ReactionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReactionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6714,7 +6940,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6827,7 +7053,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6930,7 +7156,7 @@ type ReceiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReceiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7048,7 +7274,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7231,7 +7457,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7344,7 +7570,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7456,7 +7682,7 @@ type RepositoryFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RepositoryFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7619,7 +7845,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7850,7 +8076,7 @@ type ScheduleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ScheduleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7998,7 +8224,7 @@ type SearchEntryFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SearchEntryFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8083,7 +8309,7 @@ type SearchWordFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SearchWordFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8143,7 +8369,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8276,7 +8502,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8326,7 +8552,7 @@ type SnapshotFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SnapshotFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8454,7 +8680,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8607,7 +8833,7 @@ type StripBlockFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StripBlockFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8687,7 +8913,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8761,7 +8987,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8868,7 +9094,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8981,7 +9207,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9084,7 +9310,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9168,7 +9394,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9369,7 +9595,7 @@ type TriggerFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9517,7 +9743,7 @@ type TriggerWatchFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerWatchFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9644,7 +9870,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9782,7 +10008,7 @@ type UnreliableTestFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *UnreliableTestFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9852,7 +10078,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10005,7 +10231,7 @@ type WatchMarkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WatchMarkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[54].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10113,7 +10339,7 @@ type WebhookFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WebhookFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[55].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10291,7 +10517,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[56].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[57].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -10409,7 +10635,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[57].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[58].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -36,6 +36,8 @@ type Tx struct {
 	ConcurrencyGroup *ConcurrencyGroupClient
 	// Delivery is the client for interacting with the Delivery builders.
 	Delivery *DeliveryClient
+	// Deployment is the client for interacting with the Deployment builders.
+	Deployment *DeploymentClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Event is the client for interacting with the Event builders.
@@ -272,6 +274,7 @@ func (tx *Tx) init() {
 	tx.Cluster = NewClusterClient(tx.config)
 	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
 	tx.Delivery = NewDeliveryClient(tx.config)
+	tx.Deployment = NewDeploymentClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Event = NewEventClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)

@@ -36,7 +36,7 @@ func paths() map[string][]string {
 	of := append([]string{"attempt"}, attempt...)
 	return map[string][]string{
 		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
-		"Receiver": {}, "Trigger": {}, "Reaction": {"trigger"}, "Webhook": {}, "Delivery": {"webhook"},
+		"Receiver": {}, "Trigger": {}, "Reaction": {"trigger"}, "Webhook": {}, "Delivery": {"webhook"}, "Deployment": {"receiver"},
 		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
 		"ReleaseChange": {"release"}, "Waiver": {"release"}, "Snapshot": {"release"}, "ReleaseExecution": {"release"},
 		"Execution": execution, "Run": attempt, "Attempt": attempt, "Call": attempt, "File": attempt, "TestResult": attempt,

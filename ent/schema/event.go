@@ -33,6 +33,43 @@ func (Receiver) Edges() []ent.Edge { return []ent.Edge{owner()} }
 // Indexes of the table.
 func (Receiver) Indexes() []ent.Index { return []ent.Index{unique("name")} }
 
+// Deployment is a deployment that a forge holds back until it hears whether the release is ready for where it goes.
+type Deployment struct{ ent.Schema }
+
+// Mixin of the table.
+func (Deployment) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Deployment) Fields() []ent.Field {
+	return []ent.Field{
+		ref("receiver"),
+		field.String("key").Immutable(), // of the message: the same when it is sent again
+		field.String("repository").Immutable(),
+		field.String("environment").Immutable(), // as the forge writes it
+		field.String("target").Immutable(),      // of releases that go there
+		field.String("commit").Immutable(),
+		field.String("callback").Immutable(), // where the answer goes
+		field.Int64("installation").Immutable(),
+		field.String("actor").Default("").Immutable(),
+		field.String("state").Default("waiting"), // waiting, approved, rejected or failed
+		field.Text("said").Default(""),           // to the forge, last
+		field.Int("reports").Default(0),          // how many times something was said that decides nothing
+		field.Int("attempts").Default(0),         // that have failed since something was said
+		field.Text("error").Default(""),          // why the last one did
+		field.Time("next_at").Optional().Nillable(),
+		field.Time("leased_until").Optional().Nillable(),
+		field.Time("answered_at").Optional().Nillable(),
+	}
+}
+
+// Edges of the table.
+func (Deployment) Edges() []ent.Edge { return []ent.Edge{parent("receiver", Receiver.Type)} }
+
+// Indexes of the table.
+func (Deployment) Indexes() []ent.Index {
+	return []ent.Index{unique("receiver_id", "key"), index.Fields("next_at"), index.Fields("leased_until"), index.Fields("organization_id", "commit"), index.Fields("organization_id", "id"), index.Fields("created_at")}
+}
+
 // Trigger starts workflows when something happens: a document of its own, or what a workflow says of itself.
 type Trigger struct{ ent.Schema }
 

@@ -622,6 +622,82 @@ var (
 			},
 		},
 	}
+	// DeploymentsColumns holds the columns for the "deployments" table.
+	DeploymentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "key", Type: field.TypeString},
+		{Name: "repository", Type: field.TypeString},
+		{Name: "environment", Type: field.TypeString},
+		{Name: "target", Type: field.TypeString},
+		{Name: "commit", Type: field.TypeString},
+		{Name: "callback", Type: field.TypeString},
+		{Name: "installation", Type: field.TypeInt64},
+		{Name: "actor", Type: field.TypeString, Default: ""},
+		{Name: "state", Type: field.TypeString, Default: "waiting"},
+		{Name: "said", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "reports", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "error", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "next_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "answered_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "receiver_id", Type: field.TypeUUID},
+	}
+	// DeploymentsTable holds the schema information for the "deployments" table.
+	DeploymentsTable = &schema.Table{
+		Name:       "deployments",
+		Columns:    DeploymentsColumns,
+		PrimaryKey: []*schema.Column{DeploymentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "deployments_organizations_organization",
+				Columns:    []*schema.Column{DeploymentsColumns[19]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "deployments_receivers_receiver",
+				Columns:    []*schema.Column{DeploymentsColumns[20]},
+				RefColumns: []*schema.Column{ReceiversColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "deployment_organization_id_receiver_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{DeploymentsColumns[19], DeploymentsColumns[20], DeploymentsColumns[3]},
+			},
+			{
+				Name:    "deployment_next_at",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[16]},
+			},
+			{
+				Name:    "deployment_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[17]},
+			},
+			{
+				Name:    "deployment_organization_id_commit",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[19], DeploymentsColumns[7]},
+			},
+			{
+				Name:    "deployment_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[19], DeploymentsColumns[0]},
+			},
+			{
+				Name:    "deployment_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[1]},
+			},
+		},
+	}
 	// EnvironmentsColumns holds the columns for the "environments" table.
 	EnvironmentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2891,6 +2967,7 @@ var (
 		ClustersTable,
 		ConcurrencyGroupsTable,
 		DeliveriesTable,
+		DeploymentsTable,
 		EnvironmentsTable,
 		EventsTable,
 		ExecutionsTable,
@@ -2964,6 +3041,8 @@ func init() {
 	DeliveriesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	DeliveriesTable.ForeignKeys[1].RefTable = WebhooksTable
 	DeliveriesTable.ForeignKeys[2].RefTable = NoticesTable
+	DeploymentsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	DeploymentsTable.ForeignKeys[1].RefTable = ReceiversTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
 	EnvironmentsTable.ForeignKeys[2].RefTable = TeamsTable

@@ -375,6 +375,30 @@ func (f DeliveryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutatio
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.DeliveryMutation", m)
 }
 
+// The DeploymentQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type DeploymentQueryRuleFunc func(context.Context, *db.DeploymentQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f DeploymentQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.DeploymentQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.DeploymentQuery", q)
+}
+
+// The DeploymentMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type DeploymentMutationRuleFunc func(context.Context, *db.DeploymentMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f DeploymentMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.DeploymentMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.DeploymentMutation", m)
+}
+
 // The EnvironmentQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type EnvironmentQueryRuleFunc func(context.Context, *db.EnvironmentQuery) error
@@ -1560,6 +1584,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.DeliveryQuery:
 		return q.Filter(), nil
+	case *db.DeploymentQuery:
+		return q.Filter(), nil
 	case *db.EnvironmentQuery:
 		return q.Filter(), nil
 	case *db.EventQuery:
@@ -1682,6 +1708,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.ConcurrencyGroupMutation:
 		return m.Filter(), nil
 	case *db.DeliveryMutation:
+		return m.Filter(), nil
+	case *db.DeploymentMutation:
 		return m.Filter(), nil
 	case *db.EnvironmentMutation:
 		return m.Filter(), nil

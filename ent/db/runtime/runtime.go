@@ -18,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/delivery"
+	"github.com/seatrial/seatrial/ent/db/deployment"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -619,6 +620,58 @@ func init() {
 	deliveryDescID := deliveryMixinFields0[0].Descriptor()
 	// delivery.DefaultID holds the default value on creation for the id field.
 	delivery.DefaultID = deliveryDescID.Default.(func() uuid.UUID)
+	deploymentMixin := schema.Deployment{}.Mixin()
+	deployment.Policy = privacy.NewPolicies(deploymentMixin[0], schema.Deployment{})
+	deployment.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := deployment.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	deploymentMixinFields0 := deploymentMixin[0].Fields()
+	_ = deploymentMixinFields0
+	deploymentFields := schema.Deployment{}.Fields()
+	_ = deploymentFields
+	// deploymentDescCreatedAt is the schema descriptor for created_at field.
+	deploymentDescCreatedAt := deploymentMixinFields0[1].Descriptor()
+	// deployment.DefaultCreatedAt holds the default value on creation for the created_at field.
+	deployment.DefaultCreatedAt = deploymentDescCreatedAt.Default.(func() time.Time)
+	// deploymentDescUpdatedAt is the schema descriptor for updated_at field.
+	deploymentDescUpdatedAt := deploymentMixinFields0[2].Descriptor()
+	// deployment.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	deployment.DefaultUpdatedAt = deploymentDescUpdatedAt.Default.(func() time.Time)
+	// deployment.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	deployment.UpdateDefaultUpdatedAt = deploymentDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// deploymentDescActor is the schema descriptor for actor field.
+	deploymentDescActor := deploymentFields[8].Descriptor()
+	// deployment.DefaultActor holds the default value on creation for the actor field.
+	deployment.DefaultActor = deploymentDescActor.Default.(string)
+	// deploymentDescState is the schema descriptor for state field.
+	deploymentDescState := deploymentFields[9].Descriptor()
+	// deployment.DefaultState holds the default value on creation for the state field.
+	deployment.DefaultState = deploymentDescState.Default.(string)
+	// deploymentDescSaid is the schema descriptor for said field.
+	deploymentDescSaid := deploymentFields[10].Descriptor()
+	// deployment.DefaultSaid holds the default value on creation for the said field.
+	deployment.DefaultSaid = deploymentDescSaid.Default.(string)
+	// deploymentDescReports is the schema descriptor for reports field.
+	deploymentDescReports := deploymentFields[11].Descriptor()
+	// deployment.DefaultReports holds the default value on creation for the reports field.
+	deployment.DefaultReports = deploymentDescReports.Default.(int)
+	// deploymentDescAttempts is the schema descriptor for attempts field.
+	deploymentDescAttempts := deploymentFields[12].Descriptor()
+	// deployment.DefaultAttempts holds the default value on creation for the attempts field.
+	deployment.DefaultAttempts = deploymentDescAttempts.Default.(int)
+	// deploymentDescError is the schema descriptor for error field.
+	deploymentDescError := deploymentFields[13].Descriptor()
+	// deployment.DefaultError holds the default value on creation for the error field.
+	deployment.DefaultError = deploymentDescError.Default.(string)
+	// deploymentDescID is the schema descriptor for id field.
+	deploymentDescID := deploymentMixinFields0[0].Descriptor()
+	// deployment.DefaultID holds the default value on creation for the id field.
+	deployment.DefaultID = deploymentDescID.Default.(func() uuid.UUID)
 	environmentMixin := schema.Environment{}.Mixin()
 	environment.Policy = privacy.NewPolicies(environmentMixin[0], schema.Environment{})
 	environment.Hooks[0] = func(next ent.Mutator) ent.Mutator {

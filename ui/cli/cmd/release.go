@@ -15,7 +15,7 @@ import (
 
 func (a *app) release() *cobra.Command {
 	c := &cobra.Command{Use: "release", Aliases: []string{"releases"}, Short: "Ask whether a release is ready, and see what the answer rests upon"}
-	c.AddCommand(a.releaseCreate(), a.releaseList(), a.releaseStatus(), a.releaseGate(), a.waive(), a.revoke(), a.releaseBundle(),
+	c.AddCommand(a.releaseCreate(), a.releaseList(), a.releaseStatus(), a.releaseGate(), a.releaseDeployments(), a.waive(), a.revoke(), a.releaseBundle(),
 		a.releaseVerify(), a.releaseKeys(), a.releaseReport(), a.releaseCompare(), a.releaseShare(), a.releaseSnapshots())
 	return c
 }

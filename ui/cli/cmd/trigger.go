@@ -282,7 +282,7 @@ func became(e *apiv1.Event) string {
 
 func (a *app) receiver() *cobra.Command {
 	c := &cobra.Command{Use: "receiver", Short: "Addresses to which forges and other systems send events"}
-	c.AddCommand(a.receiverList(), a.receiverCreate(), a.receiverRotate(), a.receiverRemove())
+	c.AddCommand(a.receiverList(), a.receiverCreate(), a.receiverRotate(), a.receiverApp(), a.receiverRemove())
 	return c
 }
 

@@ -2,6 +2,8 @@ package cmd_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -99,6 +101,20 @@ func (happenings) RotateReceiver(context.Context, *apiv1.RotateReceiverRequest) 
 	return &apiv1.RotateReceiverResponse{Secret: "whsec_def"}, nil
 }
 
+func (happenings) SetReceiverApp(_ context.Context, r *apiv1.SetReceiverAppRequest) (*apiv1.SetReceiverAppResponse, error) {
+	if r.GetPrivateKey() == "" || r.GetUrl() != "" {
+		return nil, errors.New("not what was given")
+	}
+	return &apiv1.SetReceiverAppResponse{}, nil
+}
+
+func (happenings) ListDeployments(context.Context, *apiv1.ListDeploymentsRequest) (*apiv1.ListDeploymentsResponse, error) {
+	return &apiv1.ListDeploymentsResponse{Deployments: []*apiv1.Deployment{
+		{Id: "2", Receiver: "acme-github", Repository: "acme/shop", Environment: "Production", Target: "production", Commit: "c0ffee" + strings.Repeat("0", 34), State: "waiting", CreatedAt: instant(1), Error: "GitHub answered 503"},
+		{Id: "1", Receiver: "acme-github", Repository: "acme/shop", Environment: "staging", Target: "staging", Commit: "c0ffee" + strings.Repeat("0", 34), State: "approved", CreatedAt: instant(0), Said: "[shop 1.42.0](https://seatrial.test/o/acme/releases/shop/1.42.0) is **READY**."},
+	}}, nil
+}
+
 func TestTrigger(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
@@ -106,7 +122,8 @@ func TestTrigger(t *testing.T) {
 		"trigger-test": {"trigger", "test", "on-push", "-f", "-", "--from", "github", "-H", "X-GitHub-Event: push"}, "trigger-test-not": {"trigger", "test", "on-push", "-f", "-"},
 		"trigger-test-header": {"trigger", "test", "on-push", "-f", "-", "-H", "nonsense"},
 		"receiver-list":       {"trigger", "receiver", "list"}, "receiver-create": {"trigger", "receiver", "create", "acme-github", "--from", "github"},
-		"receiver-rotate": {"trigger", "receiver", "rotate", "acme-github"}, "receiver-remove": {"trigger", "receiver", "remove", "acme-github"},
+		"receiver-rotate": {"trigger", "receiver", "rotate", "acme-github"}, "receiver-app": {"trigger", "receiver", "app", "acme-github", "--app-id", "Iv23", "--key-file", "-"}, "release-deployments": {"release", "deployments"},
+		"receiver-app-no-key": {"trigger", "receiver", "app", "acme-github", "--app-id", "Iv23", "--key-file", "missing.pem"}, "receiver-remove": {"trigger", "receiver", "remove", "acme-github"},
 		"trigger-remove": {"trigger", "remove", "on-push"}, "events-json": {"events", "-o", "json"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1516,6 +1516,354 @@ func (*RemoveReceiverResponse) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{23}
 }
 
+type SetReceiverAppRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its client id, or its number.
+	App string `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	// PEM, as GitHub makes it.
+	PrivateKey string `protobuf:"bytes,3,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
+	// Of the API; empty for https://api.github.com. GitHub Enterprise Server has it at https://HOST/api/v3.
+	Url           string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetReceiverAppRequest) Reset() {
+	*x = SetReceiverAppRequest{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetReceiverAppRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetReceiverAppRequest) ProtoMessage() {}
+
+func (x *SetReceiverAppRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetReceiverAppRequest.ProtoReflect.Descriptor instead.
+func (*SetReceiverAppRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SetReceiverAppRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetReceiverAppRequest) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *SetReceiverAppRequest) GetPrivateKey() string {
+	if x != nil {
+		return x.PrivateKey
+	}
+	return ""
+}
+
+func (x *SetReceiverAppRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+type SetReceiverAppResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetReceiverAppResponse) Reset() {
+	*x = SetReceiverAppResponse{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetReceiverAppResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetReceiverAppResponse) ProtoMessage() {}
+
+func (x *SetReceiverAppResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetReceiverAppResponse.ProtoReflect.Descriptor instead.
+func (*SetReceiverAppResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{25}
+}
+
+type Deployment struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Receiver   string                 `protobuf:"bytes,2,opt,name=receiver,proto3" json:"receiver,omitempty"`
+	Repository string                 `protobuf:"bytes,3,opt,name=repository,proto3" json:"repository,omitempty"`
+	// As GitHub writes it.
+	Environment string `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
+	// What releases that go there are created for.
+	Target string `protobuf:"bytes,5,opt,name=target,proto3" json:"target,omitempty"`
+	Commit string `protobuf:"bytes,6,opt,name=commit,proto3" json:"commit,omitempty"`
+	Actor  string `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
+	// waiting, approved, rejected or failed.
+	State string `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"`
+	// What GitHub was told last.
+	Said string `protobuf:"bytes,9,opt,name=said,proto3" json:"said,omitempty"`
+	// Why it could not be told.
+	Error         string                 `protobuf:"bytes,10,opt,name=error,proto3" json:"error,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	AnsweredAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=answered_at,json=answeredAt,proto3" json:"answered_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deployment) Reset() {
+	*x = Deployment{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deployment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deployment) ProtoMessage() {}
+
+func (x *Deployment) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deployment.ProtoReflect.Descriptor instead.
+func (*Deployment) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Deployment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Deployment) GetReceiver() string {
+	if x != nil {
+		return x.Receiver
+	}
+	return ""
+}
+
+func (x *Deployment) GetRepository() string {
+	if x != nil {
+		return x.Repository
+	}
+	return ""
+}
+
+func (x *Deployment) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *Deployment) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Deployment) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *Deployment) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Deployment) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Deployment) GetSaid() string {
+	if x != nil {
+		return x.Said
+	}
+	return ""
+}
+
+func (x *Deployment) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Deployment) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Deployment) GetAnsweredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnsweredAt
+	}
+	return nil
+}
+
+type ListDeploymentsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeploymentsRequest) Reset() {
+	*x = ListDeploymentsRequest{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeploymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeploymentsRequest) ProtoMessage() {}
+
+func (x *ListDeploymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeploymentsRequest.ProtoReflect.Descriptor instead.
+func (*ListDeploymentsRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListDeploymentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeploymentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListDeploymentsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deployments   []*Deployment          `protobuf:"bytes,1,rep,name=deployments,proto3" json:"deployments,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeploymentsResponse) Reset() {
+	*x = ListDeploymentsResponse{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeploymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeploymentsResponse) ProtoMessage() {}
+
+func (x *ListDeploymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeploymentsResponse.ProtoReflect.Descriptor instead.
+func (*ListDeploymentsResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListDeploymentsResponse) GetDeployments() []*Deployment {
+	if x != nil {
+		return x.Deployments
+	}
+	return nil
+}
+
+func (x *ListDeploymentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_seatrial_api_v1_trigger_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
@@ -1632,7 +1980,40 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\"4\n" +
 	"\x15RemoveReceiverRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"\x18\n" +
-	"\x16RemoveReceiverResponse2\xfd\x06\n" +
+	"\x16RemoveReceiverResponse\"\x8b\x01\n" +
+	"\x15SetReceiverAppRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12\x19\n" +
+	"\x03app\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03app\x12(\n" +
+	"\vprivate_key\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\n" +
+	"privateKey\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\"\x18\n" +
+	"\x16SetReceiverAppResponse\"\xf8\x02\n" +
+	"\n" +
+	"Deployment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\breceiver\x18\x02 \x01(\tR\breceiver\x12\x1e\n" +
+	"\n" +
+	"repository\x18\x03 \x01(\tR\n" +
+	"repository\x12 \n" +
+	"\venvironment\x18\x04 \x01(\tR\venvironment\x12\x16\n" +
+	"\x06target\x18\x05 \x01(\tR\x06target\x12\x16\n" +
+	"\x06commit\x18\x06 \x01(\tR\x06commit\x12\x14\n" +
+	"\x05actor\x18\a \x01(\tR\x05actor\x12\x14\n" +
+	"\x05state\x18\b \x01(\tR\x05state\x12\x12\n" +
+	"\x04said\x18\t \x01(\tR\x04said\x12\x14\n" +
+	"\x05error\x18\n" +
+	" \x01(\tR\x05error\x129\n" +
+	"\n" +
+	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
+	"\vanswered_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"answeredAt\"T\n" +
+	"\x16ListDeploymentsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x80\x01\n" +
+	"\x17ListDeploymentsResponse\x12=\n" +
+	"\vdeployments\x18\x01 \x03(\v2\x1b.seatrial.api.v1.DeploymentR\vdeployments\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xcb\b\n" +
 	"\x0eTriggerService\x12`\n" +
 	"\fListTriggers\x12$.seatrial.api.v1.ListTriggersRequest\x1a%.seatrial.api.v1.ListTriggersResponse\"\x03\x90\x02\x01\x12Z\n" +
 	"\n" +
@@ -1644,7 +2025,9 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\rListReceivers\x12%.seatrial.api.v1.ListReceiversRequest\x1a&.seatrial.api.v1.ListReceiversResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\x0eCreateReceiver\x12&.seatrial.api.v1.CreateReceiverRequest\x1a'.seatrial.api.v1.CreateReceiverResponse\x12a\n" +
 	"\x0eRotateReceiver\x12&.seatrial.api.v1.RotateReceiverRequest\x1a'.seatrial.api.v1.RotateReceiverResponse\x12a\n" +
-	"\x0eRemoveReceiver\x12&.seatrial.api.v1.RemoveReceiverRequest\x1a'.seatrial.api.v1.RemoveReceiverResponseB\xbf\x01\n" +
+	"\x0eRemoveReceiver\x12&.seatrial.api.v1.RemoveReceiverRequest\x1a'.seatrial.api.v1.RemoveReceiverResponse\x12a\n" +
+	"\x0eSetReceiverApp\x12&.seatrial.api.v1.SetReceiverAppRequest\x1a'.seatrial.api.v1.SetReceiverAppResponse\x12i\n" +
+	"\x0fListDeployments\x12'.seatrial.api.v1.ListDeploymentsRequest\x1a(.seatrial.api.v1.ListDeploymentsResponse\"\x03\x90\x02\x01B\xbf\x01\n" +
 	"\x13com.seatrial.api.v1B\fTriggerProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
 var (
@@ -1659,81 +2042,93 @@ func file_seatrial_api_v1_trigger_proto_rawDescGZIP() []byte {
 	return file_seatrial_api_v1_trigger_proto_rawDescData
 }
 
-var file_seatrial_api_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_seatrial_api_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_seatrial_api_v1_trigger_proto_goTypes = []any{
-	(*Trigger)(nil),                // 0: seatrial.api.v1.Trigger
-	(*TriggerWatch)(nil),           // 1: seatrial.api.v1.TriggerWatch
-	(*Event)(nil),                  // 2: seatrial.api.v1.Event
-	(*Reaction)(nil),               // 3: seatrial.api.v1.Reaction
-	(*PassedTrigger)(nil),          // 4: seatrial.api.v1.PassedTrigger
-	(*Receiver)(nil),               // 5: seatrial.api.v1.Receiver
-	(*ListTriggersRequest)(nil),    // 6: seatrial.api.v1.ListTriggersRequest
-	(*ListTriggersResponse)(nil),   // 7: seatrial.api.v1.ListTriggersResponse
-	(*GetTriggerRequest)(nil),      // 8: seatrial.api.v1.GetTriggerRequest
-	(*GetTriggerResponse)(nil),     // 9: seatrial.api.v1.GetTriggerResponse
-	(*DryRunTriggerRequest)(nil),   // 10: seatrial.api.v1.DryRunTriggerRequest
-	(*DryRunTriggerResponse)(nil),  // 11: seatrial.api.v1.DryRunTriggerResponse
-	(*RemoveTriggerRequest)(nil),   // 12: seatrial.api.v1.RemoveTriggerRequest
-	(*RemoveTriggerResponse)(nil),  // 13: seatrial.api.v1.RemoveTriggerResponse
-	(*ListEventsRequest)(nil),      // 14: seatrial.api.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),     // 15: seatrial.api.v1.ListEventsResponse
-	(*ListReceiversRequest)(nil),   // 16: seatrial.api.v1.ListReceiversRequest
-	(*ListReceiversResponse)(nil),  // 17: seatrial.api.v1.ListReceiversResponse
-	(*CreateReceiverRequest)(nil),  // 18: seatrial.api.v1.CreateReceiverRequest
-	(*CreateReceiverResponse)(nil), // 19: seatrial.api.v1.CreateReceiverResponse
-	(*RotateReceiverRequest)(nil),  // 20: seatrial.api.v1.RotateReceiverRequest
-	(*RotateReceiverResponse)(nil), // 21: seatrial.api.v1.RotateReceiverResponse
-	(*RemoveReceiverRequest)(nil),  // 22: seatrial.api.v1.RemoveReceiverRequest
-	(*RemoveReceiverResponse)(nil), // 23: seatrial.api.v1.RemoveReceiverResponse
-	nil,                            // 24: seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
-	nil,                            // 25: seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
-	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
-	(*StartedWorkflow)(nil),        // 27: seatrial.api.v1.StartedWorkflow
+	(*Trigger)(nil),                 // 0: seatrial.api.v1.Trigger
+	(*TriggerWatch)(nil),            // 1: seatrial.api.v1.TriggerWatch
+	(*Event)(nil),                   // 2: seatrial.api.v1.Event
+	(*Reaction)(nil),                // 3: seatrial.api.v1.Reaction
+	(*PassedTrigger)(nil),           // 4: seatrial.api.v1.PassedTrigger
+	(*Receiver)(nil),                // 5: seatrial.api.v1.Receiver
+	(*ListTriggersRequest)(nil),     // 6: seatrial.api.v1.ListTriggersRequest
+	(*ListTriggersResponse)(nil),    // 7: seatrial.api.v1.ListTriggersResponse
+	(*GetTriggerRequest)(nil),       // 8: seatrial.api.v1.GetTriggerRequest
+	(*GetTriggerResponse)(nil),      // 9: seatrial.api.v1.GetTriggerResponse
+	(*DryRunTriggerRequest)(nil),    // 10: seatrial.api.v1.DryRunTriggerRequest
+	(*DryRunTriggerResponse)(nil),   // 11: seatrial.api.v1.DryRunTriggerResponse
+	(*RemoveTriggerRequest)(nil),    // 12: seatrial.api.v1.RemoveTriggerRequest
+	(*RemoveTriggerResponse)(nil),   // 13: seatrial.api.v1.RemoveTriggerResponse
+	(*ListEventsRequest)(nil),       // 14: seatrial.api.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),      // 15: seatrial.api.v1.ListEventsResponse
+	(*ListReceiversRequest)(nil),    // 16: seatrial.api.v1.ListReceiversRequest
+	(*ListReceiversResponse)(nil),   // 17: seatrial.api.v1.ListReceiversResponse
+	(*CreateReceiverRequest)(nil),   // 18: seatrial.api.v1.CreateReceiverRequest
+	(*CreateReceiverResponse)(nil),  // 19: seatrial.api.v1.CreateReceiverResponse
+	(*RotateReceiverRequest)(nil),   // 20: seatrial.api.v1.RotateReceiverRequest
+	(*RotateReceiverResponse)(nil),  // 21: seatrial.api.v1.RotateReceiverResponse
+	(*RemoveReceiverRequest)(nil),   // 22: seatrial.api.v1.RemoveReceiverRequest
+	(*RemoveReceiverResponse)(nil),  // 23: seatrial.api.v1.RemoveReceiverResponse
+	(*SetReceiverAppRequest)(nil),   // 24: seatrial.api.v1.SetReceiverAppRequest
+	(*SetReceiverAppResponse)(nil),  // 25: seatrial.api.v1.SetReceiverAppResponse
+	(*Deployment)(nil),              // 26: seatrial.api.v1.Deployment
+	(*ListDeploymentsRequest)(nil),  // 27: seatrial.api.v1.ListDeploymentsRequest
+	(*ListDeploymentsResponse)(nil), // 28: seatrial.api.v1.ListDeploymentsResponse
+	nil,                             // 29: seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	nil,                             // 30: seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(*StartedWorkflow)(nil),         // 32: seatrial.api.v1.StartedWorkflow
 }
 var file_seatrial_api_v1_trigger_proto_depIdxs = []int32{
-	26, // 0: seatrial.api.v1.Trigger.updated_at:type_name -> google.protobuf.Timestamp
+	31, // 0: seatrial.api.v1.Trigger.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 1: seatrial.api.v1.Trigger.watches:type_name -> seatrial.api.v1.TriggerWatch
-	26, // 2: seatrial.api.v1.TriggerWatch.since:type_name -> google.protobuf.Timestamp
-	26, // 3: seatrial.api.v1.Event.at:type_name -> google.protobuf.Timestamp
+	31, // 2: seatrial.api.v1.TriggerWatch.since:type_name -> google.protobuf.Timestamp
+	31, // 3: seatrial.api.v1.Event.at:type_name -> google.protobuf.Timestamp
 	3,  // 4: seatrial.api.v1.Event.reactions:type_name -> seatrial.api.v1.Reaction
 	4,  // 5: seatrial.api.v1.Event.passed:type_name -> seatrial.api.v1.PassedTrigger
-	26, // 6: seatrial.api.v1.Reaction.fired_at:type_name -> google.protobuf.Timestamp
-	27, // 7: seatrial.api.v1.Reaction.started:type_name -> seatrial.api.v1.StartedWorkflow
-	26, // 8: seatrial.api.v1.Reaction.due:type_name -> google.protobuf.Timestamp
-	26, // 9: seatrial.api.v1.Receiver.created_at:type_name -> google.protobuf.Timestamp
-	26, // 10: seatrial.api.v1.Receiver.heard_at:type_name -> google.protobuf.Timestamp
-	26, // 11: seatrial.api.v1.Receiver.refused_at:type_name -> google.protobuf.Timestamp
+	31, // 6: seatrial.api.v1.Reaction.fired_at:type_name -> google.protobuf.Timestamp
+	32, // 7: seatrial.api.v1.Reaction.started:type_name -> seatrial.api.v1.StartedWorkflow
+	31, // 8: seatrial.api.v1.Reaction.due:type_name -> google.protobuf.Timestamp
+	31, // 9: seatrial.api.v1.Receiver.created_at:type_name -> google.protobuf.Timestamp
+	31, // 10: seatrial.api.v1.Receiver.heard_at:type_name -> google.protobuf.Timestamp
+	31, // 11: seatrial.api.v1.Receiver.refused_at:type_name -> google.protobuf.Timestamp
 	0,  // 12: seatrial.api.v1.ListTriggersResponse.triggers:type_name -> seatrial.api.v1.Trigger
 	0,  // 13: seatrial.api.v1.GetTriggerResponse.trigger:type_name -> seatrial.api.v1.Trigger
 	2,  // 14: seatrial.api.v1.GetTriggerResponse.events:type_name -> seatrial.api.v1.Event
-	24, // 15: seatrial.api.v1.DryRunTriggerRequest.headers:type_name -> seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
-	25, // 16: seatrial.api.v1.DryRunTriggerResponse.params:type_name -> seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
+	29, // 15: seatrial.api.v1.DryRunTriggerRequest.headers:type_name -> seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	30, // 16: seatrial.api.v1.DryRunTriggerResponse.params:type_name -> seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
 	2,  // 17: seatrial.api.v1.ListEventsResponse.events:type_name -> seatrial.api.v1.Event
 	5,  // 18: seatrial.api.v1.ListReceiversResponse.receivers:type_name -> seatrial.api.v1.Receiver
 	5,  // 19: seatrial.api.v1.CreateReceiverResponse.receiver:type_name -> seatrial.api.v1.Receiver
-	6,  // 20: seatrial.api.v1.TriggerService.ListTriggers:input_type -> seatrial.api.v1.ListTriggersRequest
-	8,  // 21: seatrial.api.v1.TriggerService.GetTrigger:input_type -> seatrial.api.v1.GetTriggerRequest
-	10, // 22: seatrial.api.v1.TriggerService.DryRunTrigger:input_type -> seatrial.api.v1.DryRunTriggerRequest
-	12, // 23: seatrial.api.v1.TriggerService.RemoveTrigger:input_type -> seatrial.api.v1.RemoveTriggerRequest
-	14, // 24: seatrial.api.v1.TriggerService.ListEvents:input_type -> seatrial.api.v1.ListEventsRequest
-	16, // 25: seatrial.api.v1.TriggerService.ListReceivers:input_type -> seatrial.api.v1.ListReceiversRequest
-	18, // 26: seatrial.api.v1.TriggerService.CreateReceiver:input_type -> seatrial.api.v1.CreateReceiverRequest
-	20, // 27: seatrial.api.v1.TriggerService.RotateReceiver:input_type -> seatrial.api.v1.RotateReceiverRequest
-	22, // 28: seatrial.api.v1.TriggerService.RemoveReceiver:input_type -> seatrial.api.v1.RemoveReceiverRequest
-	7,  // 29: seatrial.api.v1.TriggerService.ListTriggers:output_type -> seatrial.api.v1.ListTriggersResponse
-	9,  // 30: seatrial.api.v1.TriggerService.GetTrigger:output_type -> seatrial.api.v1.GetTriggerResponse
-	11, // 31: seatrial.api.v1.TriggerService.DryRunTrigger:output_type -> seatrial.api.v1.DryRunTriggerResponse
-	13, // 32: seatrial.api.v1.TriggerService.RemoveTrigger:output_type -> seatrial.api.v1.RemoveTriggerResponse
-	15, // 33: seatrial.api.v1.TriggerService.ListEvents:output_type -> seatrial.api.v1.ListEventsResponse
-	17, // 34: seatrial.api.v1.TriggerService.ListReceivers:output_type -> seatrial.api.v1.ListReceiversResponse
-	19, // 35: seatrial.api.v1.TriggerService.CreateReceiver:output_type -> seatrial.api.v1.CreateReceiverResponse
-	21, // 36: seatrial.api.v1.TriggerService.RotateReceiver:output_type -> seatrial.api.v1.RotateReceiverResponse
-	23, // 37: seatrial.api.v1.TriggerService.RemoveReceiver:output_type -> seatrial.api.v1.RemoveReceiverResponse
-	29, // [29:38] is the sub-list for method output_type
-	20, // [20:29] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	31, // 20: seatrial.api.v1.Deployment.created_at:type_name -> google.protobuf.Timestamp
+	31, // 21: seatrial.api.v1.Deployment.answered_at:type_name -> google.protobuf.Timestamp
+	26, // 22: seatrial.api.v1.ListDeploymentsResponse.deployments:type_name -> seatrial.api.v1.Deployment
+	6,  // 23: seatrial.api.v1.TriggerService.ListTriggers:input_type -> seatrial.api.v1.ListTriggersRequest
+	8,  // 24: seatrial.api.v1.TriggerService.GetTrigger:input_type -> seatrial.api.v1.GetTriggerRequest
+	10, // 25: seatrial.api.v1.TriggerService.DryRunTrigger:input_type -> seatrial.api.v1.DryRunTriggerRequest
+	12, // 26: seatrial.api.v1.TriggerService.RemoveTrigger:input_type -> seatrial.api.v1.RemoveTriggerRequest
+	14, // 27: seatrial.api.v1.TriggerService.ListEvents:input_type -> seatrial.api.v1.ListEventsRequest
+	16, // 28: seatrial.api.v1.TriggerService.ListReceivers:input_type -> seatrial.api.v1.ListReceiversRequest
+	18, // 29: seatrial.api.v1.TriggerService.CreateReceiver:input_type -> seatrial.api.v1.CreateReceiverRequest
+	20, // 30: seatrial.api.v1.TriggerService.RotateReceiver:input_type -> seatrial.api.v1.RotateReceiverRequest
+	22, // 31: seatrial.api.v1.TriggerService.RemoveReceiver:input_type -> seatrial.api.v1.RemoveReceiverRequest
+	24, // 32: seatrial.api.v1.TriggerService.SetReceiverApp:input_type -> seatrial.api.v1.SetReceiverAppRequest
+	27, // 33: seatrial.api.v1.TriggerService.ListDeployments:input_type -> seatrial.api.v1.ListDeploymentsRequest
+	7,  // 34: seatrial.api.v1.TriggerService.ListTriggers:output_type -> seatrial.api.v1.ListTriggersResponse
+	9,  // 35: seatrial.api.v1.TriggerService.GetTrigger:output_type -> seatrial.api.v1.GetTriggerResponse
+	11, // 36: seatrial.api.v1.TriggerService.DryRunTrigger:output_type -> seatrial.api.v1.DryRunTriggerResponse
+	13, // 37: seatrial.api.v1.TriggerService.RemoveTrigger:output_type -> seatrial.api.v1.RemoveTriggerResponse
+	15, // 38: seatrial.api.v1.TriggerService.ListEvents:output_type -> seatrial.api.v1.ListEventsResponse
+	17, // 39: seatrial.api.v1.TriggerService.ListReceivers:output_type -> seatrial.api.v1.ListReceiversResponse
+	19, // 40: seatrial.api.v1.TriggerService.CreateReceiver:output_type -> seatrial.api.v1.CreateReceiverResponse
+	21, // 41: seatrial.api.v1.TriggerService.RotateReceiver:output_type -> seatrial.api.v1.RotateReceiverResponse
+	23, // 42: seatrial.api.v1.TriggerService.RemoveReceiver:output_type -> seatrial.api.v1.RemoveReceiverResponse
+	25, // 43: seatrial.api.v1.TriggerService.SetReceiverApp:output_type -> seatrial.api.v1.SetReceiverAppResponse
+	28, // 44: seatrial.api.v1.TriggerService.ListDeployments:output_type -> seatrial.api.v1.ListDeploymentsResponse
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_trigger_proto_init() }
@@ -1748,7 +2143,7 @@ func file_seatrial_api_v1_trigger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_trigger_proto_rawDesc), len(file_seatrial_api_v1_trigger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -60,6 +60,12 @@ const (
 	// TriggerServiceRemoveReceiverProcedure is the fully-qualified name of the TriggerService's
 	// RemoveReceiver RPC.
 	TriggerServiceRemoveReceiverProcedure = "/seatrial.api.v1.TriggerService/RemoveReceiver"
+	// TriggerServiceSetReceiverAppProcedure is the fully-qualified name of the TriggerService's
+	// SetReceiverApp RPC.
+	TriggerServiceSetReceiverAppProcedure = "/seatrial.api.v1.TriggerService/SetReceiverApp"
+	// TriggerServiceListDeploymentsProcedure is the fully-qualified name of the TriggerService's
+	// ListDeployments RPC.
+	TriggerServiceListDeploymentsProcedure = "/seatrial.api.v1.TriggerService/ListDeployments"
 )
 
 // TriggerServiceClient is a client for the seatrial.api.v1.TriggerService service.
@@ -82,6 +88,10 @@ type TriggerServiceClient interface {
 	RotateReceiver(context.Context, *v1.RotateReceiverRequest) (*v1.RotateReceiverResponse, error)
 	// RemoveReceiver closes an address.
 	RemoveReceiver(context.Context, *v1.RemoveReceiverRequest) (*v1.RemoveReceiverResponse, error)
+	// SetReceiverApp says as which GitHub App the deployments are answered that a receiver is asked about. The key is never returned.
+	SetReceiverApp(context.Context, *v1.SetReceiverAppRequest) (*v1.SetReceiverAppResponse, error)
+	// ListDeployments lists the deployments that GitHub has asked about, the newest first, with what it was told.
+	ListDeployments(context.Context, *v1.ListDeploymentsRequest) (*v1.ListDeploymentsResponse, error)
 }
 
 // NewTriggerServiceClient constructs a client for the seatrial.api.v1.TriggerService service. By
@@ -154,20 +164,35 @@ func NewTriggerServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(triggerServiceMethods.ByName("RemoveReceiver")),
 			connect.WithClientOptions(opts...),
 		),
+		setReceiverApp: connect.NewClient[v1.SetReceiverAppRequest, v1.SetReceiverAppResponse](
+			httpClient,
+			baseURL+TriggerServiceSetReceiverAppProcedure,
+			connect.WithSchema(triggerServiceMethods.ByName("SetReceiverApp")),
+			connect.WithClientOptions(opts...),
+		),
+		listDeployments: connect.NewClient[v1.ListDeploymentsRequest, v1.ListDeploymentsResponse](
+			httpClient,
+			baseURL+TriggerServiceListDeploymentsProcedure,
+			connect.WithSchema(triggerServiceMethods.ByName("ListDeployments")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // triggerServiceClient implements TriggerServiceClient.
 type triggerServiceClient struct {
-	listTriggers   *connect.Client[v1.ListTriggersRequest, v1.ListTriggersResponse]
-	getTrigger     *connect.Client[v1.GetTriggerRequest, v1.GetTriggerResponse]
-	dryRunTrigger  *connect.Client[v1.DryRunTriggerRequest, v1.DryRunTriggerResponse]
-	removeTrigger  *connect.Client[v1.RemoveTriggerRequest, v1.RemoveTriggerResponse]
-	listEvents     *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
-	listReceivers  *connect.Client[v1.ListReceiversRequest, v1.ListReceiversResponse]
-	createReceiver *connect.Client[v1.CreateReceiverRequest, v1.CreateReceiverResponse]
-	rotateReceiver *connect.Client[v1.RotateReceiverRequest, v1.RotateReceiverResponse]
-	removeReceiver *connect.Client[v1.RemoveReceiverRequest, v1.RemoveReceiverResponse]
+	listTriggers    *connect.Client[v1.ListTriggersRequest, v1.ListTriggersResponse]
+	getTrigger      *connect.Client[v1.GetTriggerRequest, v1.GetTriggerResponse]
+	dryRunTrigger   *connect.Client[v1.DryRunTriggerRequest, v1.DryRunTriggerResponse]
+	removeTrigger   *connect.Client[v1.RemoveTriggerRequest, v1.RemoveTriggerResponse]
+	listEvents      *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
+	listReceivers   *connect.Client[v1.ListReceiversRequest, v1.ListReceiversResponse]
+	createReceiver  *connect.Client[v1.CreateReceiverRequest, v1.CreateReceiverResponse]
+	rotateReceiver  *connect.Client[v1.RotateReceiverRequest, v1.RotateReceiverResponse]
+	removeReceiver  *connect.Client[v1.RemoveReceiverRequest, v1.RemoveReceiverResponse]
+	setReceiverApp  *connect.Client[v1.SetReceiverAppRequest, v1.SetReceiverAppResponse]
+	listDeployments *connect.Client[v1.ListDeploymentsRequest, v1.ListDeploymentsResponse]
 }
 
 // ListTriggers calls seatrial.api.v1.TriggerService.ListTriggers.
@@ -251,6 +276,24 @@ func (c *triggerServiceClient) RemoveReceiver(ctx context.Context, req *v1.Remov
 	return nil, err
 }
 
+// SetReceiverApp calls seatrial.api.v1.TriggerService.SetReceiverApp.
+func (c *triggerServiceClient) SetReceiverApp(ctx context.Context, req *v1.SetReceiverAppRequest) (*v1.SetReceiverAppResponse, error) {
+	response, err := c.setReceiverApp.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDeployments calls seatrial.api.v1.TriggerService.ListDeployments.
+func (c *triggerServiceClient) ListDeployments(ctx context.Context, req *v1.ListDeploymentsRequest) (*v1.ListDeploymentsResponse, error) {
+	response, err := c.listDeployments.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TriggerServiceHandler is an implementation of the seatrial.api.v1.TriggerService service.
 type TriggerServiceHandler interface {
 	// ListTriggers lists by name.
@@ -271,6 +314,10 @@ type TriggerServiceHandler interface {
 	RotateReceiver(context.Context, *v1.RotateReceiverRequest) (*v1.RotateReceiverResponse, error)
 	// RemoveReceiver closes an address.
 	RemoveReceiver(context.Context, *v1.RemoveReceiverRequest) (*v1.RemoveReceiverResponse, error)
+	// SetReceiverApp says as which GitHub App the deployments are answered that a receiver is asked about. The key is never returned.
+	SetReceiverApp(context.Context, *v1.SetReceiverAppRequest) (*v1.SetReceiverAppResponse, error)
+	// ListDeployments lists the deployments that GitHub has asked about, the newest first, with what it was told.
+	ListDeployments(context.Context, *v1.ListDeploymentsRequest) (*v1.ListDeploymentsResponse, error)
 }
 
 // NewTriggerServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -339,6 +386,19 @@ func NewTriggerServiceHandler(svc TriggerServiceHandler, opts ...connect.Handler
 		connect.WithSchema(triggerServiceMethods.ByName("RemoveReceiver")),
 		connect.WithHandlerOptions(opts...),
 	)
+	triggerServiceSetReceiverAppHandler := connect.NewUnaryHandlerSimple(
+		TriggerServiceSetReceiverAppProcedure,
+		svc.SetReceiverApp,
+		connect.WithSchema(triggerServiceMethods.ByName("SetReceiverApp")),
+		connect.WithHandlerOptions(opts...),
+	)
+	triggerServiceListDeploymentsHandler := connect.NewUnaryHandlerSimple(
+		TriggerServiceListDeploymentsProcedure,
+		svc.ListDeployments,
+		connect.WithSchema(triggerServiceMethods.ByName("ListDeployments")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.TriggerService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TriggerServiceListTriggersProcedure:
@@ -359,6 +419,10 @@ func NewTriggerServiceHandler(svc TriggerServiceHandler, opts ...connect.Handler
 			triggerServiceRotateReceiverHandler.ServeHTTP(w, r)
 		case TriggerServiceRemoveReceiverProcedure:
 			triggerServiceRemoveReceiverHandler.ServeHTTP(w, r)
+		case TriggerServiceSetReceiverAppProcedure:
+			triggerServiceSetReceiverAppHandler.ServeHTTP(w, r)
+		case TriggerServiceListDeploymentsProcedure:
+			triggerServiceListDeploymentsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -402,4 +466,12 @@ func (UnimplementedTriggerServiceHandler) RotateReceiver(context.Context, *v1.Ro
 
 func (UnimplementedTriggerServiceHandler) RemoveReceiver(context.Context, *v1.RemoveReceiverRequest) (*v1.RemoveReceiverResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.RemoveReceiver is not implemented"))
+}
+
+func (UnimplementedTriggerServiceHandler) SetReceiverApp(context.Context, *v1.SetReceiverAppRequest) (*v1.SetReceiverAppResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.SetReceiverApp is not implemented"))
+}
+
+func (UnimplementedTriggerServiceHandler) ListDeployments(context.Context, *v1.ListDeploymentsRequest) (*v1.ListDeploymentsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.ListDeployments is not implemented"))
 }
