@@ -61,19 +61,19 @@ func TestRun_Bundle(t *testing.T) {
 	}
 }
 
-// tested makes a release and has its workflow fail against it.
-func tested(t *testing.T, p *program, c clients, releases apiv1connect.ReleaseServiceClient) {
+// tested makes a release that goes to targets and has its workflow fail against it.
+func tested(t *testing.T, p *program, c clients, releases apiv1connect.ReleaseServiceClient, targets ...string) {
 	t.Helper()
 	enrolled, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "kind", Namespace: "tests", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := p.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
-	release(t, a.connect(t), a, c, releases)
+	release(t, a.connect(t), a, c, releases, targets...)
 }
 
-// release makes a release and has its workflow fail against it, by an agent that is there.
-func release(t *testing.T, s session, a *agent, c clients, releases apiv1connect.ReleaseServiceClient) {
+// release makes a release that goes to targets and has its workflow fail against it, by an agent that is there.
+func release(t *testing.T, s session, a *agent, c clients, releases apiv1connect.ReleaseServiceClient, targets ...string) {
 	t.Helper()
 	for _, source := range []string{document, gate} {
 		if _, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source}); err != nil {
@@ -81,7 +81,7 @@ func release(t *testing.T, s session, a *agent, c clients, releases apiv1connect
 		}
 	}
 	commit := strings.Repeat("c0ffee", 10)[:40]
-	if _, err := releases.CreateRelease(t.Context(), &apiv1.CreateReleaseRequest{Application: "shop", Version: "1.42.0", Commit: commit}); err != nil {
+	if _, err := releases.CreateRelease(t.Context(), &apiv1.CreateReleaseRequest{Application: "shop", Version: "1.42.0", Commit: commit, Targets: targets}); err != nil {
 		t.Fatal(err)
 	}
 	run, err := c.executions.RunWorkflow(t.Context(), &apiv1.RunWorkflowRequest{

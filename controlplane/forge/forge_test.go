@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,41 @@ func TestParse_Others(t *testing.T) {
 	}
 }
 
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	asked := headers("X-GitHub-Event", "deployment_protection_rule", "X-GitHub-Delivery", "d9")
+	body := payload(t, "github-deployment-protection-rule")
+	want := forge.Deployment{
+		ID: "d9", Repository: "acme/shop", Environment: "Production", Commit: "95790bf891e76fee5e1747ab589903a6a1f80f22", Installation: 37421563, Actor: "octocat",
+		Callback: "https://api.github.com/repos/acme/shop/actions/runs/6321781120/deployment_protection_rule",
+	}
+	if d, held, err := forge.Held(forge.GitHub, asked, body); err != nil || !held || d != want {
+		t.Errorf("%+v, %t, %v", d, held, err)
+	}
+	if d, err := forge.Parse(forge.GitHub, asked, body); err != nil || len(d.Pushes) != 0 {
+		t.Errorf("it is no push: %+v, %v", d, err)
+	}
+	for name, tc := range map[string]struct {
+		kind   forge.Kind
+		header http.Header
+		body   string
+		kindOf fault.Kind
+		reason string
+	}{
+		"Push":      {forge.GitHub, headers("X-GitHub-Event", "push"), string(body), "", "another event"},
+		"Gitea":     {forge.Gitea, asked, string(body), "", "another forge"},
+		"Withdrawn": {forge.GitHub, asked, `{"action":"withdrawn"}`, "", "nothing is asked"},
+		"NoJSON":    {forge.GitHub, asked, `payload=%7B%7D`, fault.Invalid, "the form encoding is not read"},
+		"NoApp":     {forge.GitHub, asked, `{"action":"requested","environment":"production"}`, fault.Invalid, "nobody could be answered"},
+		"NoID":      {forge.GitHub, headers("X-GitHub-Event", "deployment_protection_rule"), string(body), fault.Invalid, "it could not be known again"},
+		"Long":      {forge.GitHub, asked, strings.Replace(string(body), "Production", strings.Repeat("p", 2000), 1), fault.Invalid, "no environment is called so"},
+	} {
+		if d, held, err := forge.Held(tc.kind, tc.header, []byte(tc.body)); held || fault.Is(err, fault.Invalid) != (tc.kindOf == fault.Invalid) {
+			t.Errorf("%s: %+v, %v: %s", name, d, err, tc.reason)
+		}
+	}
+}
+
 const secret = "correct horse"
 
 func mac(key, body string) string {
@@ -201,7 +237,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(uint8(len(file)), text)
 	}
 	events := []string{"push", "pull_request", "repo:push", "pullrequest:created"}
+	asked := headers("X-GitHub-Event", "deployment_protection_rule", "X-GitHub-Delivery", "d")
 	f.Fuzz(func(t *testing.T, pick uint8, body []byte) {
+		if d, held, err := forge.Held(forge.GitHub, asked, body); held && (err != nil || d.Callback == "" || d.Environment == "" || d.Installation == 0) {
+			t.Fatalf("%+v, %v", d, err)
+		}
 		kind := forge.Kinds()[int(pick)%4]
 		event := events[int(pick/4)%4]
 		d, err := forge.Parse(kind, headers("X-GitHub-Event", event, "X-Gitea-Event", event, "X-Event-Key", event), body)

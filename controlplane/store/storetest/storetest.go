@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/examine"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/federate"
+	"github.com/seatrial/seatrial/controlplane/gate"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/mirror"
@@ -75,6 +76,7 @@ type Facts interface {
 	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
 	Schedules
 	notify.Store
+	gate.Store
 	SweepResults(ctx context.Context, keep time.Duration) (testcase.Swept, error)
 }
 
@@ -108,7 +110,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Deployments": deployments(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Places": places(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Search": searching(), "Stories": stories(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
