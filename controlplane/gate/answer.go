@@ -53,10 +53,10 @@ func judge(d Deployment, releases []release.Release, home string) answer {
 func line(r release.Release, home string) string {
 	page := home + "/releases/" + url.PathEscape(r.Application) + "/" + url.PathEscape(r.Version)
 	text := fmt.Sprintf("[%s %s](%s) is **%s**", r.Application, r.Version, page, r.State)
-	switch {
-	case r.State == verdict.Incomplete:
+	switch r.State {
+	case verdict.Incomplete:
 		return text + ": evidence is missing, and it is waited for."
-	case r.State == verdict.NotReady:
+	case verdict.NotReady:
 		if rules := blockers(r); len(rules) > 0 {
 			return text + " by " + strings.Join(rules, ", ") + "."
 		}

@@ -233,4 +233,3 @@ func (s *Service) Forget(ctx context.Context) error {
 	}
 	return nil
 }
-
