@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/migrate"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/setting"
 )
 
@@ -168,6 +169,13 @@ func (s *Store) DeleteOrganization(ctx context.Context, of tenant.ID, removed fu
 	}
 	if tenant.State(row.State) != tenant.Deleting {
 		return fault.New(fault.Conflict, "the organization %s is not to be deleted", row.Name)
+	}
+	receivers, err := s.db.Read().Receiver.Query().Where(receiver.OrganizationID(of)).IDs(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	if err := s.forgetReceivers(ctx, receivers...); err != nil {
+		return fmt.Errorf("forget what receivers keep secret: %w", err)
 	}
 	tables, circular := estate()
 	for _, r := range circular {

@@ -90,10 +90,27 @@ func (s *Store) receiverToChange(ctx context.Context, tx *db.Tx, name string) (*
 	return row, mayChange(ctx, tx, row.TeamID, "receiver "+row.Name)
 }
 
-// RemoveReceiver closes an address. Its secret goes first: what comes from then on is refused.
+// RemoveReceiver closes an address. What comes from then on is refused, and what is secret of it is forgotten.
 func (s *Store) RemoveReceiver(ctx context.Context, name string) error {
-	return s.changeReceiver(ctx, name, func(ctx context.Context, row *db.Receiver) error {
+	var id uuid.UUID
+	if err := s.changeReceiver(ctx, name, func(ctx context.Context, row *db.Receiver) error {
+		id = row.ID
 		return row.Update().SetRemovedAt(s.now()).Exec(ctx)
+	}); err != nil {
+		return err
+	}
+	return s.forgetReceivers(ctx, id)
+}
+
+// forgetReceivers removes the secrets and the apps of receivers, whoever asks.
+func (s *Store) forgetReceivers(ctx context.Context, ids ...uuid.UUID) error {
+	var names []string
+	for _, id := range ids {
+		names = append(names, receiverSecret(id), receiverApp(id))
+	}
+	return s.db.Write(tenant.System(ctx), func(tx *db.Tx) error {
+		_, err := tx.Setting.Delete().Where(setting.IDIn(names...)).Exec(tenant.System(ctx))
+		return err
 	})
 }
 

@@ -109,6 +109,12 @@ func deploymentApp(t *testing.T, f *fixture) {
 	if err := f.SetReceiverApp(f.as(t), "other", want); !fault.Is(err, fault.Conflict) {
 		t.Errorf("of another forge: %v", err)
 	}
+	if err := f.RemoveReceiver(f.as(t), "asked"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ReceiverApp(t.Context(), r.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of one that is gone: %v", err)
+	}
 }
 
 // deploymentOnce: the same question is kept once, and answered once; one that could not be answered is tried anew when it is asked again.
