@@ -167,7 +167,7 @@ build: ## build the programs into dist
 .PHONY: images
 IMAGES ?= $(CURDIR)/dist/images
 images: ## build the images for amd64 and arm64 as OCI layouts into IMAGES, each with SBOM and provenance; no daemon, no registry
-	go run ./deploy/oci -out $(IMAGES) $(if $(TAG),-tag $(TAG))
+	go run ./deploy/oci -out $(IMAGES) $(if $(TAG),-tag $(TAG)) $(if $(BUILDER),-builder $(BUILDER))
 
 .PHONY: ci
 ci: verify lint vuln test ## what must pass before anything lands

@@ -9,7 +9,9 @@ shift
 cd "$(dirname "$0")/.."
 # GOGC: the compiler collects its garbage less often, which takes a twentieth of its time
 export CGO_ENABLED=0 GOGC=400 GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
-version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
+# a repository that merely encloses the sources knows nothing of their version
+[ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ] && found=$(git describe --tags --always --dirty 2>/dev/null) || found=dev
+version=${VERSION:-$found}
 declare -A source=(
   [seatrial]=./ui/cli [seatrial-controlplane]=./controlplane [seatrial-agent]=./agent
   [seatrial-runner]=./agent/runner [seatrial-source]=./agent/source

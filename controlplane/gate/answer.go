@@ -53,13 +53,11 @@ func judge(d Deployment, releases []release.Release, home string) answer {
 func line(r release.Release, home string) string {
 	page := home + "/releases/" + url.PathEscape(r.Application) + "/" + url.PathEscape(r.Version)
 	text := fmt.Sprintf("[%s %s](%s) is **%s**", r.Application, r.Version, page, r.State)
-	switch r.State {
-	case verdict.Incomplete:
+	if r.State == verdict.Incomplete {
 		return text + ": evidence is missing, and it is waited for."
-	case verdict.NotReady:
-		if rules := blockers(r); len(rules) > 0 {
-			return text + " by " + strings.Join(rules, ", ") + "."
-		}
+	}
+	if rules := blockers(r); r.State == verdict.NotReady && len(rules) > 0 {
+		return text + " by " + strings.Join(rules, ", ") + "."
 	}
 	return text + "."
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,7 @@ func (m *memory) ReleasesFor(ctx context.Context, of, target string) (out []gate
 			out = append(out, gate.Name{Application: application, Version: r.Version})
 		}
 	}
+	slices.SortFunc(out, func(a, b gate.Name) int { return strings.Compare(a.Application, b.Application) })
 	return out, nil
 }
 

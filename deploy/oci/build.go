@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ type options struct {
 // source is what everything is made of.
 type source struct {
 	root, version, commit string
+	doubt                 string    // what there is to be known of the commit, or why there is none; empty for one that git has vouched for
 	at                    time.Time // of the commit: what is built twice has one time
 	cas                   []byte
 }
@@ -54,11 +56,15 @@ func find(ctx context.Context, o options) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	s := source{root: root, version: said(ctx, root, "VERSION", "dev", "describe", "--tags", "--always", "--dirty")}
-	if changed := said(ctx, root, "", "", "status", "--porcelain"); changed == "" { // else it is made of no commit
-		s.commit = said(ctx, root, "REVISION", "", "rev-parse", "HEAD")
+	git := gitOf(ctx, root)
+	s := source{root: root, version: git.said("VERSION", "dev", "describe", "--tags", "--always", "--dirty")}
+	if s.commit, s.doubt, err = git.revision(os.Getenv("REVISION")); err != nil {
+		return source{}, err
 	}
-	epoch := said(ctx, root, "SOURCE_DATE_EPOCH", "0", "log", "-1", "--format=%ct")
+	if s.doubt != "" {
+		fmt.Fprintln(os.Stderr, "oci: "+s.doubt)
+	}
+	epoch := git.said("SOURCE_DATE_EPOCH", "0", "log", "-1", "--format=%ct")
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil {
 		return source{}, fmt.Errorf("SOURCE_DATE_EPOCH=%s: want seconds since 1970", epoch)
@@ -72,15 +78,60 @@ func find(ctx context.Context, o options) (source, error) {
 	return s, nil
 }
 
+// git answers questions about the working copy of a folder, and nothing when that has none of its own.
+type git func(question ...string) (answer string, ok bool)
+
+// gitOf asks git about a folder. A repository that merely encloses it, such as one that holds a copy of the sources, knows nothing of them:
+// its commits and changes are its own.
+func gitOf(ctx context.Context, root string) git {
+	top, err := output(ctx, root, "git", "rev-parse", "--show-toplevel")
+	if err != nil || !same(top, root) {
+		return func(...string) (string, bool) { return "", false }
+	}
+	return func(question ...string) (string, bool) {
+		answer, err := output(ctx, root, "git", question...)
+		return answer, err == nil
+	}
+}
+
+// same reports whether two paths lead to one folder.
+func same(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
 // said returns a variable, what git answers, or the default, whatever there is first.
-func said(ctx context.Context, dir, variable, otherwise string, question ...string) string {
+func (g git) said(variable, otherwise string, question ...string) string {
 	if v := os.Getenv(variable); v != "" {
 		return v
 	}
-	if answer, err := output(ctx, dir, "git", question...); err == nil {
+	if answer, ok := g(question...); ok {
 		return answer
 	}
 	return otherwise
+}
+
+// revision returns the commit that the sources are, and what is to be known of it. Where git can tell, it is believed and not who calls.
+func (g git) revision(told string) (commit, doubt string, err error) {
+	if told != "" && !regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`).MatchString(told) {
+		return "", "", fmt.Errorf("REVISION=%s: want the whole hash of a commit, as `git rev-parse HEAD` prints it", told)
+	}
+	head, known := g("rev-parse", "HEAD")
+	switch changes, _ := g("status", "--porcelain"); {
+	case !known && told == "":
+		return "", "there is no git repository of these sources and no REVISION, so the provenance names no commit", nil
+	case !known:
+		return told, "the commit is as REVISION tells: there is no git repository of these sources that could say so", nil
+	case told != "" && told != head:
+		return "", "", fmt.Errorf("REVISION=%s, and the sources are those of %s: check it out, or leave REVISION out", told, head)
+	case changes != "":
+		return "", "the working copy has changes that are in no commit, so the provenance names none", nil
+	}
+	return head, "", nil
 }
 
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,7 +32,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.out, "out", "dist/images", "folder for the layouts, one each")
 	flags.StringVar(&o.tag, "tag", "local", "tag of the images")
 	flags.StringVar(&o.cas, "ca", "/etc/ssl/certs/ca-certificates.crt", "authorities that the programs trust, a file of PEM; none when empty")
-	flags.StringVar(&o.builder, "builder", "https://seatrial.dev/builders/local", "who builds, for the provenance")
+	flags.StringVar(&o.builder, "builder", "https://seatrial.dev/builders/unidentified", "address that stands for who builds, for the provenance: of a build system that can be held to it")
 	platforms := flags.String("platform", "linux/amd64,linux/arm64", "platforms, by commas")
 	only := flags.String("only", "agent,runner,controlplane", "images, by commas")
 	if err := flags.Parse(args); err != nil {
@@ -39,6 +40,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q is nothing that is understood here; -h lists the flags", flags.Arg(0))
+	}
+	if u, err := url.Parse(o.builder); err != nil || u.Scheme == "" || u.Host == "" {
+		return fmt.Errorf("-builder %s: want an address, such as https://ci.example/builders/release", o.builder)
 	}
 	for _, p := range strings.Split(*platforms, ",") {
 		system, arch, ok := strings.Cut(p, "/")

@@ -1,7 +1,11 @@
 package main
 
 import (
-	"runtime"
+	"encoding/base64"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -25,6 +29,7 @@ type resource struct {
 	Name   string            `json:"name,omitempty"`
 	URI    string            `json:"uri,omitempty"`
 	Digest map[string]string `json:"digest,omitempty"`
+	Notes  map[string]string `json:"annotations,omitempty"`
 }
 
 type predicate struct {
@@ -56,7 +61,10 @@ func provenance(from source, o options, i image, about v1.Descriptor, programs [
 	if from.commit != "" {
 		sources.Digest = map[string]string{"gitCommit": from.commit}
 	}
-	inputs := []resource{sources, {Name: "go", URI: "pkg:golang/toolchain@" + runtime.Version()}}
+	if from.doubt != "" {
+		sources.Notes = map[string]string{"doubt": from.doubt}
+	}
+	inputs := append([]resource{sources}, modules(programs)...)
 	if from.cas != nil {
 		inputs = append(inputs, resource{Name: "ca-certificates.crt", Digest: map[string]string{"sha256": sum(from.cas)}})
 	}
@@ -73,4 +81,32 @@ func provenance(from source, o options, i image, about v1.Descriptor, programs [
 			Run: runDetails{Builder: map[string]string{"id": o.builder}, Byproducts: made},
 		},
 	}
+}
+
+// modules are the toolchain and the modules that the programs say they were made of, by name.
+func modules(programs []program) (out []resource) {
+	known := map[string]resource{}
+	for _, p := range programs {
+		known[""] = resource{Name: "go", URI: "pkg:golang/toolchain@" + p.info.GoVersion} // one compiler makes all of them
+		for _, m := range p.info.Deps {
+			if m.Replace != nil {
+				m = m.Replace
+			}
+			known[m.Path] = resource{URI: "pkg:golang/" + m.Path + "@" + m.Version, Digest: hashOf(m.Sum)}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		out = append(out, known[name])
+	}
+	return out
+}
+
+// hashOf is the hash of go.sum as in-toto writes it; nil when there is none.
+func hashOf(sum string) map[string]string {
+	text, ok := strings.CutPrefix(sum, "h1:")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil {
+		return nil
+	}
+	return map[string]string{"dirHash1": hex.EncodeToString(raw)}
 }

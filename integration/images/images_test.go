@@ -3,9 +3,13 @@ package images_test
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"debug/elf"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -278,10 +282,7 @@ func (b built) described(t *testing.T, out, name string) {
 			ExternalRefs      []struct{ ReferenceLocator string }
 		}
 	}
-	var statement struct {
-		Subject       []struct{ Digest map[string]string }
-		PredicateType string
-	}
+	var statement provenance
 	for kind, into := range map[string]any{"application/spdx+json": &bill, "application/vnd.in-toto+json": &statement} {
 		if err := json.Unmarshal(said[kind], into); err != nil {
 			t.Fatalf("%s: %s: %v", name, kind, err)
@@ -312,9 +313,69 @@ func (b built) described(t *testing.T, out, name string) {
 	if len(statement.Subject) != 1 || "sha256:"+statement.Subject[0].Digest["sha256"] != b.manifest.Digest.String() || statement.PredicateType != "https://slsa.dev/provenance/v1" {
 		t.Errorf("%s: the provenance is %+v, of an image %s", name, statement, b.manifest.Digest)
 	}
+	statement.holds(t, b)
 	beside, err := os.ReadFile(filepath.Join(out, name+"-"+b.manifest.Platform.Architecture+".spdx.json"))
 	if err != nil || !bytes.Equal(beside, said["application/spdx+json"]) {
 		t.Errorf("%s: the file beside the layout is not what is in it: %v", name, err)
+	}
+}
+
+// provenance is what is read of a statement of how an image was made.
+type provenance struct {
+	Subject       []struct{ Digest map[string]string }
+	PredicateType string
+	Predicate     struct {
+		BuildDefinition struct {
+			ResolvedDependencies []material
+		}
+		RunDetails struct {
+			Builder    struct{ ID string }
+			Byproducts []material
+		}
+	}
+}
+
+type material struct {
+	Name, URI   string
+	Digest      map[string]string
+	Annotations map[string]string
+}
+
+// holds: what the statement says the image was made of is what its programs and files say themselves.
+func (p provenance) holds(t *testing.T, b built) {
+	t.Helper()
+	said := map[string]string{} // by name or address
+	for _, m := range append(p.Predicate.BuildDefinition.ResolvedDependencies, p.Predicate.RunDetails.Byproducts...) {
+		said[cmp.Or(m.URI, m.Name)] = cmp.Or(m.Digest["sha256"], m.Digest["gitCommit"], m.Digest["dirHash1"])
+		if strings.HasPrefix(m.URI, "git+") && !strings.Contains(m.Annotations["doubt"], "as REVISION tells") {
+			t.Errorf("nobody could check the commit, and the provenance does not say so: %+v", m)
+		}
+	}
+	want := map[string]string{"git+https://github.com/seatrial/seatrial": imageRevision}
+	for file, raw := range b.files {
+		sum := sha256.Sum256(raw)
+		want[path.Base(file)] = hex.EncodeToString(sum[:])
+		if file == authorities {
+			continue
+		}
+		info, err := buildinfo.Read(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want["pkg:golang/toolchain@"+info.GoVersion] = ""
+		for _, m := range info.Deps {
+			sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Sum, "h1:"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want["pkg:golang/"+m.Path+"@"+m.Version] = hex.EncodeToString(sum)
+		}
+	}
+	if !maps.Equal(said, want) {
+		t.Errorf("the provenance says %v, and the image is made of %v", said, want)
+	}
+	if !strings.HasSuffix(p.Predicate.RunDetails.Builder.ID, "/unidentified") {
+		t.Errorf("nobody has said who builds: %q", p.Predicate.RunDetails.Builder.ID)
 	}
 }
 
