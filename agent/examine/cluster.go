@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,27 +57,42 @@ func (e *Examiner) rights(ctx context.Context, r Rights) *agentv1.Check {
 // excess asks for rights that the agent must not have: whoever takes it over would have them.
 func (e *Examiner) excess(ctx context.Context) []*agentv1.Check {
 	const name = "permissions"
-	var has []string
-	for _, ns := range append([]string{""}, e.o.Forbidden...) {
-		for _, a := range unwanted(ns) {
-			may, err := e.o.Client.May(ctx, a)
-			if err != nil {
-				return one(bad(name, err.Error(), "Look at the API server."))
-			}
-			where := "in namespace " + ns
-			if ns == "" {
-				where = "in all namespaces"
-			}
-			if may {
-				has = append(has, a.String()+" "+where)
-			}
+	places := append([]string{""}, e.o.Forbidden...)
+	found, faults := make([][]string, len(places)), make([]error, len(places))
+	var asking sync.WaitGroup
+	for i, ns := range places {
+		asking.Go(func() { found[i], faults[i] = e.tooMany(ctx, ns) })
+	}
+	asking.Wait()
+	for _, err := range faults {
+		if err != nil {
+			return one(bad(name, err.Error(), "Look at the API server."))
 		}
 	}
+	has := slices.Concat(found...)
 	if len(has) > 0 {
 		return one(bad(name, "it may "+strings.Join(has, ", ")+", which it must not",
 			"Take the binding away that says so; kubectl get rolebindings,clusterrolebindings -A -o wide lists those of the agent's account."))
 	}
 	return one(good(name, "none of those that were asked for and that it must not have: to read Secrets, to get into pods, to make pods, tokens or bindings of roles"))
+}
+
+// tooMany returns the rights in a namespace that the agent has and must not have; in all of them for an empty one.
+func (e *Examiner) tooMany(ctx context.Context, ns string) (has []string, err error) {
+	where := "in namespace " + ns
+	if ns == "" {
+		where = "in all namespaces"
+	}
+	for _, a := range unwanted(ns) {
+		may, err := e.o.Client.May(ctx, a)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // says what was asked
+		}
+		if may {
+			has = append(has, a.String()+" "+where)
+		}
+	}
+	return has, nil
 }
 
 // unwanted are rights that no agent has. Of Secrets it may get and update the one with its own key, which has a name.

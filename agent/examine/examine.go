@@ -68,6 +68,7 @@ type Options struct {
 	Endpoint string
 	Resolver *net.Resolver    // nil for that of the machine
 	Now      func() time.Time // nil for the clock of the machine
+	Patience time.Duration    // for all of it; zero for 15 s
 	// Proxy returns the proxy on the way to a request's host, nil for none; nil takes the one of the environment, as the connection does.
 	Proxy func(*http.Request) (*url.URL, error)
 }
@@ -93,6 +94,9 @@ func New(o Options) *Examiner {
 	if o.Proxy == nil {
 		o.Proxy = http.ProxyFromEnvironment
 	}
+	if o.Patience == 0 {
+		o.Patience = patience
+	}
 	return &Examiner{o: o}
 }
 
@@ -109,7 +113,7 @@ func (e *Examiner) Examine(ctx context.Context) []*agentv1.Check {
 	}
 	looks = append(looks, e.views)
 	found := make([][]*agentv1.Check, len(looks))
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, e.o.Patience)
 	defer cancel()
 	var running sync.WaitGroup
 	for i, l := range looks {

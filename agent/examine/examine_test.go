@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -109,6 +110,35 @@ func TestExaminer_Proxy(t *testing.T) {
 	all := examine.New(w.options).Examine(t.Context())
 	if c := all[1]; c.GetName() != "control plane" || c.GetState() != agentv1.CheckState_CHECK_STATE_GOOD {
 		t.Errorf("%v", c)
+	}
+}
+
+// TestExaminer_ManyNamespaces: whoever has hundreds gets an answer for each, at another rate than that of Jobs, at which this would take longer
+// than it may.
+func TestExaminer_ManyNamespaces(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	const namespaces, rights = 300, 8
+	w.options.Rights, w.options.Forbidden, w.options.Patience = nil, nil, time.Minute
+	for i := range namespaces {
+		ns := fmt.Sprintf("team-%03d", i)
+		r := examine.Rights{Where: "tests in " + ns}
+		for j := range rights {
+			r.Needed = append(r.Needed, kube.Access{Group: "batch", Resource: "jobs", Verb: "create", Namespace: ns, Name: fmt.Sprintf("job-%d", j)})
+		}
+		w.options.Rights, w.options.Forbidden = append(w.options.Rights, r), append(w.options.Forbidden, ns)
+	}
+	permissions := 0
+	for _, c := range examine.New(w.options).Examine(t.Context()) {
+		if c.GetState() != agentv1.CheckState_CHECK_STATE_GOOD {
+			t.Fatalf("%v", c)
+		}
+		if c.GetName() == "permissions" {
+			permissions++
+		}
+	}
+	if permissions != namespaces+1 {
+		t.Errorf("%d answers about permissions", permissions)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 )
 
 // Access is a right. An empty namespace means all of them, an empty name any object.
@@ -44,15 +46,37 @@ type accessReview struct {
 	} `json:"status"`
 }
 
+// reviewsAtOnce is how many rights are asked for at the same time. There are some twenty for each namespace: by the rate at which Jobs are
+// made, those of fifty would take longer than anybody waits, and no Job be made meanwhile.
+const reviewsAtOnce = 16
+
+// newReviews returns the client that asks for rights, which the API server answers from its memory.
+func newReviews(cfg *rest.Config, hc *http.Client) (*rest.RESTClient, error) {
+	one := rest.CopyConfig(cfg)
+	one.QPS = -1 // how many are under way is the limit
+	one.APIPath, one.GroupVersion = "/apis", &schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}
+	client, err := rest.RESTClientForConfigAndClient(one, hc)
+	if err != nil {
+		return nil, fmt.Errorf("client for reviews of access: %w", err)
+	}
+	return client, nil
+}
+
 // May asks the API server whether this client has a right.
 func (c *Client) May(ctx context.Context, a Access) (bool, error) {
+	select {
+	case c.asking <- struct{}{}:
+		defer func() { <-c.asking }()
+	case <-ctx.Done():
+		return false, fmt.Errorf("ask whether it may %s: %w", a, ctx.Err())
+	}
 	review := accessReview{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"}
 	review.Spec.Attributes = a
 	body, err := json.Marshal(review)
 	if err != nil {
 		return false, fmt.Errorf("ask whether it may %s: %w", a, err)
 	}
-	answer := c.core.Post().AbsPath("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews").
+	answer := c.reviews.Post().AbsPath("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews").
 		SetHeader("Content-Type", runtime.ContentTypeJSON).SetHeader("Accept", runtime.ContentTypeJSON).Body(body).Do(ctx)
 	if err := answer.Error(); err != nil { // with the server's own words, which those of Raw are not
 		return false, fmt.Errorf("ask whether it may %s: %w", a, err)

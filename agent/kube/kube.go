@@ -40,9 +40,12 @@ type (
 type Client struct {
 	core, batch, authentication, documents, objects *rest.RESTClient
 	codec                                           runtime.ParameterCodec
+
+	reviews *rest.RESTClient // without a limit of its own
+	asking  chan struct{}    // one for each review that is under way
 }
 
-// New returns a client for a configuration; all kinds share its connections and its rate limit.
+// New returns a client for a configuration; all kinds share its connections.
 func New(cfg *rest.Config) (*Client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, batchv1.AddToScheme, authenticationv1.AddToScheme, addDocuments} {
@@ -59,7 +62,7 @@ func New(cfg *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("API server's HTTP client: %w", err)
 	}
-	c := &Client{codec: runtime.NewParameterCodec(scheme)}
+	c := &Client{codec: runtime.NewParameterCodec(scheme), asking: make(chan struct{}, reviewsAtOnce)}
 	for _, g := range []struct {
 		path    string
 		version schema.GroupVersion
@@ -80,6 +83,9 @@ func New(cfg *rest.Config) (*Client, error) {
 		}
 	}
 	if c.objects, err = newObjects(cfg, hc); err != nil {
+		return nil, err
+	}
+	if c.reviews, err = newReviews(cfg, hc); err != nil {
 		return nil, err
 	}
 	return c, nil
