@@ -175,7 +175,7 @@ func sums(read uint32) []history.Event {
 func again(more ...history.Event) []history.Event {
 	list := good()
 	i := slices.IndexFunc(list, kind(history.Began))
-	between := append(more, history.Event{Kind: history.Began, Execution: "e1", Attempt: "t1", Object: "pod0"},
+	between := append(slices.Clone(more), history.Event{Kind: history.Began, Execution: "e1", Attempt: "t1", Object: "pod0"},
 		history.Event{Kind: history.Taken, Attempt: "t1"}, history.Event{Kind: history.Created, Attempt: "t1", Object: "job2"})
 	for j := range between {
 		between[j].At = list[i-1].At
