@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,12 +35,20 @@ const (
 	runs      = 200
 	limitBusy = 60 << 10 // KiB with that many runs
 	namespace = "tests"
+
+	// Of processor time until they are ready, five times what the goals for time on the clock leave. Time on the clock is what a machine makes
+	// of it that has other things to do.
+	limitPlane = 3 * time.Second
+	limitAgent = 1500 * time.Millisecond
+	// tick is the unit in which Linux tells of processor time.
+	tick = 10 * time.Millisecond
 )
 
 // process is a program that runs.
 type process struct {
 	pid     int
 	started time.Duration // until it was ready
+	used    time.Duration // of processors until then
 	stop    func()
 }
 
@@ -79,8 +88,38 @@ func start(t *testing.T, ready, program string, args ...string) process {
 			t.Fatalf("%s is not ready:\n%s", program, log.Bytes())
 		}
 	}
-	p.started = time.Since(began)
+	p.started, p.used = time.Since(began), used(t, p.pid)
 	return p
+}
+
+// used returns how much processor time a process has taken.
+func used(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name before it may be anything
+	fields := strings.Fields(rest)
+	var ticks int64
+	for _, field := range fields[11:13] { // utime and stime
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick
+}
+
+// judged fails when every start has taken more processor time than the limit: then it is the program that is slow, and not the machine.
+func judged(t *testing.T, what string, limit time.Duration, all []time.Duration) {
+	t.Helper()
+	least := slices.Min(all)
+	t.Logf("figures: %s takes %d ms of processor time to start (least of %d; at most %d)", what, least.Milliseconds(), len(all), limit.Milliseconds())
+	if least > limit {
+		t.Errorf("%s takes %s of processor time to start, at most %s is allowed: %v", what, least, limit, all)
+	}
 }
 
 func answers(ctx context.Context, address string) bool {
@@ -136,21 +175,22 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// TestControlPlane_ColdStart measures from the start of the process to its readiness, over SQLite.
+// TestControlPlane_ColdStart measures from the start of the process to its readiness, over SQLite, and judges the processor time of that.
 func TestControlPlane_ColdStart(t *testing.T) { //nolint:paralleltest // it measures
-	var empty, again []time.Duration
+	var empty, again, took []time.Duration
 	for range tries {
 		dir := t.TempDir()
 		for _, into := range []*[]time.Duration{&empty, &again} {
 			address := free(t)
 			p := start(t, "http://"+address+"/readyz", "seatrial-controlplane", "--data-dir", dir, "--listen", address, "--agent-listen", "127.0.0.1:0")
-			*into = append(*into, p.started)
+			*into, took = append(*into, p.started), append(took, p.used)
 			p.stop()
 		}
 	}
 	noted(t, "start of the control plane", again)
 	t.Logf("figures: the control plane is ready %d ms after its start, %d ms when it makes its database first (medians of %d; goal 600)",
 		median(again).Milliseconds(), median(empty).Milliseconds(), tries)
+	judged(t, "the control plane", limitPlane, took)
 }
 
 // agent is what one runs against: an API server and a control plane that the test plays.
@@ -182,13 +222,15 @@ func (a agent) run(t *testing.T) (process, *workfake.Session) {
 	return p, a.plane.NextSession(t)
 }
 
-// TestAgent_ColdStart measures from the start of the process to its readiness: connected to its control plane.
+// TestAgent_ColdStart measures from the start of the process to its readiness: connected to its control plane. Judged
+// is the processor time.
 func TestAgent_ColdStart(t *testing.T) { //nolint:paralleltest // it measures
 	a := newAgent(t)
 	var first time.Duration
-	var again []time.Duration
+	var again, took []time.Duration
 	for range tries {
 		p, _ := a.run(t)
+		took = append(took, p.used)
 		if first == 0 {
 			first = p.started
 		} else {
@@ -198,6 +240,7 @@ func TestAgent_ColdStart(t *testing.T) { //nolint:paralleltest // it measures
 	}
 	noted(t, "start of the agent", again)
 	t.Logf("figures: the agent is ready %d ms after its start, %d ms when it enrols first (goal 300)", median(again).Milliseconds(), first.Milliseconds())
+	judged(t, "the agent", limitAgent, took)
 }
 
 // TestAgent_Memory measures an agent with many runs: Jobs that it made, and pods that run. Their runners are not there, so that no logs are

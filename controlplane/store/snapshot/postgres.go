@@ -6,9 +6,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -42,14 +45,44 @@ func postgresOf(dsn string) (Database, error) {
 		p.password, _ = u.User.Password()
 		u.User = url.User(u.User.Username())
 	}
-	q := u.Query()
-	for _, ours := range []string{"default_query_exec_mode", "statement_cache_capacity", "description_cache_capacity"} {
-		q.Del(ours) // of the driver; the tools refuse what they do not know
+	q, err := forTools(u.Query())
+	if err != nil {
+		return nil, err
 	}
 	q.Set("options", strings.TrimSpace(q.Get("options")+" "+seesAll))
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
 	p.address = u.String()
 	return p, nil
+}
+
+// forTools makes of the parameters of an address for the driver those of one for PostgreSQL's tools, which refuse what they do not know. What
+// the driver does not know it sets at the server, which the tools do by an option.
+func forTools(q url.Values) (url.Values, error) {
+	for _, ours := range []string{"default_query_exec_mode", "statement_cache_capacity", "description_cache_capacity", "min_read_buffer_size", "krbspn"} {
+		q.Del(ours) // of the driver
+	}
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		switch {
+		case slices.Contains(parameters(), name):
+			continue
+		case !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`).MatchString(name):
+			return nil, fault.New(fault.Invalid, "%q in the database address is neither a parameter of a connection nor a setting of PostgreSQL", name).
+				WithField("database").WithHint("Correct the address: what is after ? has the form name=value&name=value.")
+		}
+		escaped := strings.NewReplacer(`\`, `\\`, " ", `\ `).Replace(q.Get(name))
+		q.Set("options", strings.TrimSpace(q.Get("options")+" -c "+name+"="+escaped))
+		q.Del(name)
+	}
+	return q, nil
+}
+
+// parameters are those that the client library of PostgreSQL knows, as its documentation lists them.
+func parameters() []string {
+	return strings.Fields(`host hostaddr port dbname user password passfile require_auth channel_binding connect_timeout client_encoding options
+		application_name fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout replication
+		gssencmode sslmode sslnegotiation requiressl sslcompression sslcert sslkey sslkeylogfile sslpassword sslcertmode sslrootcert sslcrl sslcrldir
+		sslsni requirepeer ssl_min_protocol_version ssl_max_protocol_version min_protocol_version max_protocol_version krbsrvname gsslib gssdelegation
+		service servicefile target_session_attrs load_balance_hosts`)
 }
 
 // Kind names the database.
@@ -114,6 +147,10 @@ func (p postgres) run(ctx context.Context, tool string, args ...string) error {
 	cmd.Stderr = &says
 	if err := cmd.Run(); err != nil {
 		text := strings.TrimSpace(says.String())
+		if strings.Contains(text, "invalid URI query parameter") { // of a newer version than the tool
+			return fault.New(fault.Invalid, "%s does not know a parameter of the database address: %s", tool, text[:min(len(text), maxSaid)]).WithField("database").
+				WithHint("Leave the parameter out for this command, or install a newer client package of PostgreSQL.")
+		}
 		return database.Fault(fmt.Errorf("%s: %w: %s", tool, err, text[:min(len(text), maxSaid)]))
 	}
 	return nil

@@ -174,6 +174,37 @@ func TestDatabase_Tools(t *testing.T) {
 	}
 }
 
+// TestDatabase_Tools_Unknown: a tool that is older than a parameter says so in words that help.
+func TestDatabase_Tools_Unknown(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho 'pg_restore: error: invalid URI query parameter: \"servicefile\"' >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "pg_restore"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":/bin:/usr/bin")
+	err := of(t, "postgres://ada@db.example/x?servicefile=f").Load(t.Context(), "f")
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "servicefile") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPostgres_Settings: what an address sets at the server, and the tools do not know as a parameter, is set for them, too.
+func TestPostgres_Settings(t *testing.T) {
+	t.Parallel()
+	dsn := harness.Postgres(t)
+	open(t, dsn)
+	file := filepath.Join(t.TempDir(), "records")
+	for _, more := range []string{"statement_timeout=600000", "TimeZone=Europe%2FBerlin&lock_timeout=60000", "search_path=%22a%20b%22%2Cpublic", "default_query_exec_mode=exec&sslmode=disable"} {
+		sep := "?"
+		if strings.Contains(dsn, "?") {
+			sep = "&"
+		}
+		if _, err := of(t, dsn+sep+more).Snapshot(t.Context(), file); err != nil {
+			t.Errorf("%s: %v", more, err)
+		}
+	}
+}
+
 // TestPostgres_Empty_Extension: what an extension has brought is nobody's.
 func TestPostgres_Empty_Extension(t *testing.T) {
 	t.Parallel()
@@ -188,7 +219,7 @@ func TestPostgres_Empty_Extension(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	for _, dsn := range []string{"", "sqlite:", "mysql://x", "postgres://%zz"} {
+	for _, dsn := range []string{"", "sqlite:", "mysql://x", "postgres://%zz", "postgres://a@b/c?no%20setting=1"} {
 		if _, err := snapshot.Of(dsn); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", dsn, err)
 		}
