@@ -36,10 +36,10 @@ const (
 	limitBusy = 60 << 10 // KiB with that many runs
 	namespace = "tests"
 
-	// Of processor time until they are ready, five times what the goals for time on the clock leave. Time on the clock is what a machine makes
+	// Of processor time until they are ready, twice the goals for time on the clock. Time on the clock is what a machine makes
 	// of it that has other things to do.
-	limitPlane = 3 * time.Second
-	limitAgent = 1500 * time.Millisecond
+	limitPlane = 1200 * time.Millisecond
+	limitAgent = 600 * time.Millisecond
 	// tick is the unit in which Linux tells of processor time.
 	tick = 10 * time.Millisecond
 )
