@@ -59,6 +59,7 @@ func TestUI(t *testing.T) {
 type measured struct {
 	name      string
 	half, top time.Duration // of the server, p50 and p99
+	cost      cost          // of an answer
 	bytes     int
 	paint     time.Duration // none for 0
 }
@@ -72,7 +73,7 @@ func measureUI(tb testing.TB, p *program, s *seeds, asked int) (out []measured) 
 	tb.Helper()
 	paint := painter(tb, p)
 	tb.Logf("%d clients at once; budgets: p99 %s, %d KiB, first paint %s", clients, serverBudget, sizeBudget>>10, paintBudget)
-	tb.Logf("%-36s %10s %10s %12s %12s  %s", "page", "p50", "p99", "HTML", "first paint", "budget")
+	tb.Logf("%-36s %10s %10s %14s %12s %12s  %s", "page", "p50", "p99", "processor", "HTML", "first paint", "budget")
 	only, err := regexp.Compile(*uiOnly)
 	ok(tb, err)
 	missed := 0
@@ -87,7 +88,7 @@ func measureUI(tb testing.TB, p *program, s *seeds, asked int) (out []measured) 
 			missed++
 			verdict = "MISSED"
 		}
-		tb.Logf("%-36s %7.1f ms %7.1f ms %8.1f KiB %12s  %s", m.name, ms(m.half), ms(m.top), float64(m.bytes)/1024, painted(m.paint), verdict)
+		tb.Logf("%-36s %7.1f ms %7.1f ms %14s %8.1f KiB %12s  %s", m.name, ms(m.half), ms(m.top), m.cost, float64(m.bytes)/1024, painted(m.paint), verdict)
 		out = append(out, m)
 	}
 	tb.Logf("%d of %d pages miss a budget", missed, len(out))
