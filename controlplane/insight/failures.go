@@ -137,9 +137,23 @@ func (s *Service) Failures(ctx context.Context, f Filter) (Clusters, error) {
 	return out, nil
 }
 
-// Failure returns one cluster, or fault.NotFound.
+// failing asks for a cluster of failures.
+type failing struct {
+	fingerprint string
+	days        int
+}
+
+// Failure returns one cluster, or fault.NotFound. Nobody may change it: others are told the same.
 func (s *Service) Failure(ctx context.Context, fingerprint string, days int) (Failure, error) {
-	days, since, err := s.span("days", days)
+	days, _, err := s.span("days", days)
+	if err != nil {
+		return Failure{}, err
+	}
+	return s.failing.Ask(ctx, failing{fingerprint, days}, func(ctx context.Context) (Failure, error) { return s.failure(ctx, fingerprint, days) })
+}
+
+func (s *Service) failure(ctx context.Context, fingerprint string, days int) (Failure, error) {
+	_, since, err := s.span("days", days)
 	if err != nil {
 		return Failure{}, err
 	}

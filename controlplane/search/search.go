@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seatrial/seatrial/controlplane/crowd"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
@@ -101,8 +102,18 @@ type Store interface {
 	ListForSearch(ctx context.Context, limit int) (int, error)
 }
 
-// Service answers questions. It holds no state of its own.
-type Service struct{ store Store }
+// Service answers questions.
+type Service struct {
+	store   Store
+	finding crowd.InSight[finding, []Hit]
+}
+
+// finding asks for things of a kind.
+type finding struct {
+	kind  Kind
+	text  string
+	limit int
+}
 
 // New returns a service.
 func New(store Store) *Service { return &Service{store: store} }
@@ -141,7 +152,7 @@ func (s *Service) Search(ctx context.Context, q Question) (Found, error) {
 		if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, k) {
 			continue
 		}
-		hits, err := s.store.Find(ctx, k, t)
+		hits, err := s.finding.Ask(ctx, finding{k, t.Text, t.Limit}, func(ctx context.Context) ([]Hit, error) { return s.store.Find(ctx, k, t) })
 		if err != nil {
 			return out, fmt.Errorf("search for %s: %w", k, err)
 		}

@@ -46,7 +46,10 @@ func (s *site) findRelease(r *http.Request) (release.Release, error) {
 }
 
 func (s *site) release(w http.ResponseWriter, r *http.Request, m view.Member) error {
-	found, err := s.findRelease(r)
+	name := releaseName{r.PathValue("application"), r.PathValue("version")}
+	found, err := s.judged.looking.Ask(r.Context(), name, func(ctx context.Context) (release.Release, error) {
+		return s.Releases.Get(ctx, name.application, name.version)
+	})
 	if err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func (s *site) release(w http.ResponseWriter, r *http.Request, m view.Member) er
 // showRelease writes the page. Without a script it is loaded again while tests are under way, unless it has forms: nobody's half
 // written reason is taken away.
 func (s *site) showRelease(w http.ResponseWriter, r *http.Request, m view.Member, status int, found release.Release, p pages.ReleaseProps) error {
-	out, err := decided(found)
+	out, err := s.judged.decided(found)
 	if err != nil {
 		return err
 	}
