@@ -95,17 +95,14 @@ func (s *Store) ReleaseByID(ctx context.Context, id record.ID) (record.Release, 
 }
 
 func (s *Store) wholeRelease(ctx context.Context, where ...predicate.Release) (r record.Release, err error) {
-	row, err := s.db.Read().Release.Query().Where(where...).WithTeam().Only(ctx)
+	row, large, err := s.largeRelease(ctx, where...)
 	if err != nil {
-		return r, database.Fault(err)
+		return r, err
 	}
 	if r, err = releaseRecord(row); err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(row.Cells, &r.Cells); err != nil {
-		return r, fmt.Errorf("read the cells of release %s: %w", row.ID, err)
-	}
-	r.Verdict = row.Verdict
+	r.Cells, r.Verdict = large.cells, large.verdict
 	if r.Changes, err = s.releaseChanges(ctx, row.ID); err != nil {
 		return r, err
 	}
@@ -154,7 +151,7 @@ func (s *Store) Releases(ctx context.Context, application string, size int, afte
 	}
 	size = pageSize(size)
 	q := s.db.Read().Release.Query().WithTeam().Order(db.Desc(release.FieldID)).Limit(size + 1)
-	q.Select(slices.DeleteFunc(slices.Clone(release.Columns), func(c string) bool { return c == release.FieldCells || c == release.FieldVerdict })...)
+	q.Select(smallColumns()...)
 	if application != "" {
 		q = q.Where(release.Application(application))
 	}
@@ -186,8 +183,8 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		if err != nil {
 			return err
 		}
-		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && row.DecidedAt.After(d.At) {
-			return nil // another one has decided who knew more
+		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && !row.DecidedAt.Before(d.At) {
+			return nil // another one has decided who knew more, or as much: by its moment and what it knows a verdict is told from all others
 		}
 		change := row.Update().SetState(string(d.State)).SetVerdict(d.Output).SetDecidedAt(d.At).SetJudged(d.Arrivals)
 		if row.Arrivals == d.Arrivals {

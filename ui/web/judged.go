@@ -16,7 +16,7 @@ const maxJudged = 8 << 20
 // judged has the page of a release cost little where many look at it: it is read once for those who ask at the same time, and its verdict,
 // which may be a megabyte, is not read again while it is the same.
 type judged struct {
-	looking crowd.InSight[releaseName, release.Release]
+	looking crowd.InSight[releaseName, shownRelease]
 
 	mu   sync.Mutex
 	size int
