@@ -105,14 +105,13 @@ type Store interface {
 // Service answers questions.
 type Service struct {
 	store   Store
-	finding crowd.InSight[finding, []Hit]
+	finding crowd.InSight[finding, Found]
 }
 
-// finding asks for things of a kind.
+// finding is a question with what is looked for.
 type finding struct {
-	kind  Kind
-	text  string
-	limit int
+	text, kinds string
+	wanted      int
 }
 
 // New returns a service.
@@ -123,7 +122,7 @@ const (
 	atOnce      = 500
 )
 
-// Search answers a question. It fails with fault.Invalid for one that is too long, or that names an unknown kind.
+// Search answers a question. Nobody may change the answer: others get the same. It fails with fault.Invalid for one that is too long, or that names an unknown kind.
 func (s *Service) Search(ctx context.Context, q Question) (Found, error) {
 	out := Found{Text: strings.TrimSpace(q.Text)}
 	if n := utf8.RuneCountInString(out.Text); n > MaxText {
@@ -146,13 +145,16 @@ func (s *Service) Search(ctx context.Context, q Question) (Found, error) {
 	if len(t.Words) == 0 {
 		return out, nil
 	}
-	wanted := t.Limit
+	kinds := slices.DeleteFunc(Kinds(), func(k Kind) bool { return len(q.Kinds) > 0 && !slices.Contains(q.Kinds, k) })
+	return s.finding.Ask(ctx, finding{t.Text, fmt.Sprint(kinds), t.Limit}, func(ctx context.Context) (Found, error) { return s.find(ctx, kinds, t) })
+}
+
+// find looks for things of some kinds.
+func (s *Service) find(ctx context.Context, kinds []Kind, t Terms) (Found, error) {
+	out, wanted := Found{Text: t.Text}, t.Limit
 	t.Limit++ // tells whether there is more
-	for _, k := range Kinds() {
-		if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, k) {
-			continue
-		}
-		hits, err := s.finding.Ask(ctx, finding{k, t.Text, t.Limit}, func(ctx context.Context) ([]Hit, error) { return s.store.Find(ctx, k, t) })
+	for _, k := range kinds {
+		hits, err := s.store.Find(ctx, k, t)
 		if err != nil {
 			return out, fmt.Errorf("search for %s: %w", k, err)
 		}
