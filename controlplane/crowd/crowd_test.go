@@ -134,7 +134,7 @@ func TestCrowd_Ask_Panic(t *testing.T) {
 			defer func() { _ = recover() }()
 			_, _ = c.Ask(t.Context(), 1, func(context.Context) (int, error) {
 				<-time.After(lasts)
-				panic("out of order")
+				panic("out of order") //nolint:forbidigo // what is tested
 			})
 		})
 		synctest.Wait()

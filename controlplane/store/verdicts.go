@@ -61,8 +61,9 @@ func smallColumns() []string {
 	return slices.DeleteFunc(slices.Clone(release.Columns), func(c string) bool { return c == release.FieldCells || c == release.FieldVerdict })
 }
 
-// largeRelease returns a release with its team and with what is large about it.
-func (s *Store) largeRelease(ctx context.Context, where ...predicate.Release) (row *db.Release, l large, err error) {
+// largeRelease returns a release with its team and with what is large about it, which is remembered where somebody looks at it: a sweep looks
+// at each release once.
+func (s *Store) largeRelease(ctx context.Context, remember bool, where ...predicate.Release) (row *db.Release, l large, err error) {
 	small := s.db.Read().Release.Query().Where(where...).WithTeam()
 	small.Select(smallColumns()...)
 	if row, err = small.Only(ctx); err != nil {
@@ -78,7 +79,7 @@ func (s *Store) largeRelease(ctx context.Context, where ...predicate.Release) (r
 	if err := json.Unmarshal(row.Cells, &l.cells); err != nil {
 		return nil, l, fmt.Errorf("read the cells of release %s: %w", row.ID, err)
 	}
-	if row.DecidedAt != nil {
+	if remember && row.DecidedAt != nil {
 		l.decided = *row.DecidedAt
 		s.verdicts.keep(row.ID, l)
 	}
