@@ -3,6 +3,7 @@ package insight
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -180,17 +181,21 @@ func plural(days int) string {
 const alikeTimeout = 3 * time.Second
 
 // Alike returns how many tests failed with each fingerprint in the last DefaultDays days. It gives up soon, and waits for its turn as
-// other questions do: what shows the counts can do without.
+// other questions do: what shows the counts can do without. Nobody may change them: others get the same.
 func (s *Service) Alike(ctx context.Context, fingerprints []string) (map[string]int, error) {
 	if len(fingerprints) == 0 {
 		return map[string]int{}, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, alikeTimeout)
+	defer cancel()
+	return s.beside.Ask(ctx, strings.Join(fingerprints, " "), func(ctx context.Context) (map[string]int, error) { return s.alike(ctx, fingerprints) })
+}
+
+func (s *Service) alike(ctx context.Context, fingerprints []string) (map[string]int, error) {
 	_, since, err := s.span("days", DefaultDays)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, alikeTimeout)
-	defer cancel()
 	done, err := s.turn(ctx)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ type Service struct {
 	counted     counted
 	covering    crowd.InSight[int, Coverage]
 	failing     crowd.InSight[failing, Failure]
+	beside      crowd.InSight[string, map[string]int]
 
 	heavy chan struct{}
 	clock func() time.Time

@@ -42,8 +42,9 @@ func spent(tb testing.TB) (c cost) {
 // usedBy is what a process of a server has used; nothing when it is of another one.
 func usedBy(path, server string) time.Duration {
 	const (
-		tick             = 10 * time.Millisecond
-		parent, own, sys = 1, 11, 12 // among the fields behind the name
+		tick = 10 * time.Millisecond
+		// Among the fields behind the name; times are of user and system, and the same of those processes that have ended.
+		parent, first, ended, last = 1, 11, 13, 15
 	)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -51,15 +52,24 @@ func usedBy(path, server string) time.Duration {
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
-	if len(fields) <= sys || fields[parent] != server {
+	if len(fields) < last {
 		return 0
 	}
-	user, errUser := strconv.Atoi(fields[own])
-	kernel, errKernel := strconv.Atoi(fields[sys])
-	if errUser != nil || errKernel != nil {
-		return 0
+	times := fields[first:last]
+	if filepath.Base(filepath.Dir(path)) != server {
+		if times = fields[first:ended]; fields[parent] != server {
+			return 0
+		}
 	}
-	return time.Duration(user+kernel) * tick
+	ticks := 0
+	for _, text := range times {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick
 }
 
 // each is what one of so many answers cost since then.
