@@ -1,7 +1,7 @@
 package logview
 
-// Within returns the rows about a line (from 0) that have at most limit together, and that line in any case. Size says how much a row has,
-// which is always something.
+// Within returns the rows about a line (from 0) that have at most limit together, and that line in any case. Size says how
+// much a row has.
 func (w Window) Within(limit int, line int64, size func(Row) int) Window {
 	if len(w.Rows) == 0 {
 		return w
