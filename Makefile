@@ -123,9 +123,10 @@ bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a
 .PHONY: bench-ui
 EXECUTIONS ?= 1000000
 KEEP ?=
-bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and ten times as many results, and how large; KEEP=DIR fills DIR once and measures it again after that
+PAGES ?=
+bench-ui: ## how fast every page is with EXECUTIONS (a million) executions and ten times as many results, and how large; KEEP=DIR fills DIR once and measures it again after that; PAGES=REGEXP measures only pages with such names
 	integration/packages.sh postgresql chromium
-	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) $(if $(KEEP),-ui.kept $(abspath $(KEEP))) -v
+	go test ./integration/bench -run none -bench UI -benchtime 1x -timeout 2h -ui.executions $(EXECUTIONS) $(if $(KEEP),-ui.kept $(abspath $(KEEP))) $(if $(PAGES),-ui.only '$(PAGES)') -v
 
 .PHONY: bench-log
 bench-log: ## how fast a log of a gibibyte opens at any of its 20 million lines, and what a browser needs for it

@@ -45,9 +45,18 @@ type Coverage struct {
 	Unresolved []string // policies of which nobody knows what they require, as a note says of each: what is required is not all known
 }
 
-// Coverage says where the catalog has not been run, or not for staleDays (0 for DefaultDays), or never well.
-func (s *Service) Coverage(ctx context.Context, staleDays int) (c Coverage, err error) {
-	days, fresh, err := s.span("stale_days", staleDays)
+// Coverage says where the catalog has not been run, or not for staleDays (0 for DefaultDays), or never well. Nobody may change what it says:
+// others are told the same.
+func (s *Service) Coverage(ctx context.Context, staleDays int) (Coverage, error) {
+	days, _, err := s.span("stale_days", staleDays)
+	if err != nil {
+		return Coverage{}, err
+	}
+	return s.covering.Ask(ctx, days, func(ctx context.Context) (Coverage, error) { return s.cover(ctx, days) })
+}
+
+func (s *Service) cover(ctx context.Context, days int) (c Coverage, err error) {
+	_, fresh, err := s.span("stale_days", days)
 	if err != nil {
 		return c, err
 	}

@@ -3,6 +3,7 @@ package insight
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,9 +138,23 @@ func (s *Service) Failures(ctx context.Context, f Filter) (Clusters, error) {
 	return out, nil
 }
 
-// Failure returns one cluster, or fault.NotFound.
+// failing asks for a cluster of failures.
+type failing struct {
+	fingerprint string
+	days        int
+}
+
+// Failure returns one cluster, or fault.NotFound. Nobody may change it: others are told the same.
 func (s *Service) Failure(ctx context.Context, fingerprint string, days int) (Failure, error) {
-	days, since, err := s.span("days", days)
+	days, _, err := s.span("days", days)
+	if err != nil {
+		return Failure{}, err
+	}
+	return s.failing.Ask(ctx, failing{fingerprint, days}, func(ctx context.Context) (Failure, error) { return s.failure(ctx, fingerprint, days) })
+}
+
+func (s *Service) failure(ctx context.Context, fingerprint string, days int) (Failure, error) {
+	_, since, err := s.span("days", days)
 	if err != nil {
 		return Failure{}, err
 	}
@@ -166,17 +181,21 @@ func plural(days int) string {
 const alikeTimeout = 3 * time.Second
 
 // Alike returns how many tests failed with each fingerprint in the last DefaultDays days. It gives up soon, and waits for its turn as
-// other questions do: what shows the counts can do without.
+// other questions do: what shows the counts can do without. Nobody may change them: others get the same.
 func (s *Service) Alike(ctx context.Context, fingerprints []string) (map[string]int, error) {
 	if len(fingerprints) == 0 {
 		return map[string]int{}, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, alikeTimeout)
+	defer cancel()
+	return s.beside.Ask(ctx, strings.Join(fingerprints, " "), func(ctx context.Context) (map[string]int, error) { return s.alike(ctx, fingerprints) })
+}
+
+func (s *Service) alike(ctx context.Context, fingerprints []string) (map[string]int, error) {
 	_, since, err := s.span("days", DefaultDays)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, alikeTimeout)
-	defer cancel()
 	done, err := s.turn(ctx)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/crowd"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/execution/compare"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -43,6 +44,9 @@ type Service struct {
 	readings    readings
 	comparisons comparisons
 	counted     counted
+	covering    crowd.InSight[int, Coverage]
+	failing     crowd.InSight[failing, Failure]
+	beside      crowd.InSight[string, map[string]int]
 
 	heavy chan struct{}
 	clock func() time.Time

@@ -161,6 +161,7 @@ type Attempt struct {
 type Decision struct {
 	State    verdict.State
 	Output   []byte
+	SameAs   time.Time // when the verdict was made that says the same, so that it need not be written anew; zero when there is none
 	At       time.Time
 	Arrivals int // of the release when it was read, before anything that the verdict rests upon
 	Cause    string

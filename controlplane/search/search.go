@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seatrial/seatrial/controlplane/crowd"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
@@ -101,8 +102,17 @@ type Store interface {
 	ListForSearch(ctx context.Context, limit int) (int, error)
 }
 
-// Service answers questions. It holds no state of its own.
-type Service struct{ store Store }
+// Service answers questions.
+type Service struct {
+	store   Store
+	finding crowd.InSight[finding, Found]
+}
+
+// finding is a question with what is looked for.
+type finding struct {
+	text, kinds string
+	wanted      int
+}
 
 // New returns a service.
 func New(store Store) *Service { return &Service{store: store} }
@@ -112,7 +122,7 @@ const (
 	atOnce      = 500
 )
 
-// Search answers a question. It fails with fault.Invalid for one that is too long, or that names an unknown kind.
+// Search answers a question. Nobody may change the answer: others get the same. It fails with fault.Invalid for one that is too long, or that names an unknown kind.
 func (s *Service) Search(ctx context.Context, q Question) (Found, error) {
 	out := Found{Text: strings.TrimSpace(q.Text)}
 	if n := utf8.RuneCountInString(out.Text); n > MaxText {
@@ -135,12 +145,15 @@ func (s *Service) Search(ctx context.Context, q Question) (Found, error) {
 	if len(t.Words) == 0 {
 		return out, nil
 	}
-	wanted := t.Limit
+	kinds := slices.DeleteFunc(Kinds(), func(k Kind) bool { return len(q.Kinds) > 0 && !slices.Contains(q.Kinds, k) })
+	return s.finding.Ask(ctx, finding{t.Text, fmt.Sprint(kinds), t.Limit}, func(ctx context.Context) (Found, error) { return s.find(ctx, kinds, t) })
+}
+
+// find looks for things of some kinds.
+func (s *Service) find(ctx context.Context, kinds []Kind, t Terms) (Found, error) {
+	out, wanted := Found{Text: t.Text}, t.Limit
 	t.Limit++ // tells whether there is more
-	for _, k := range Kinds() {
-		if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, k) {
-			continue
-		}
+	for _, k := range kinds {
 		hits, err := s.store.Find(ctx, k, t)
 		if err != nil {
 			return out, fmt.Errorf("search for %s: %w", k, err)

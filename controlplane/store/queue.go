@@ -1,13 +1,12 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/audit"
@@ -236,53 +235,52 @@ func (s *Store) placesTaken(ctx context.Context) (most, taken int64, err error) 
 	return quota.Runs, int64(busy + sent), database.Fault(err)
 }
 
-// number counts where the commands stand, and how many wait with them. Each counts on from the one before it, so that the queue of a cluster
-// is gone through once.
+// number says where the commands stand, and how many wait with them. The queues of their clusters are gone through once, whatever stands in
+// them; one that was sent meanwhile stands nowhere.
 func (s *Store) number(ctx context.Context, commands []*db.AgentCommand, into map[execution.AttemptID]record.Place) error {
-	slices.SortFunc(commands, func(a, b *db.AgentCommand) int {
-		return cmp.Or(bytes.Compare(a.ClusterID[:], b.ClusterID[:]), cmp.Compare(a.Turn, b.Turn), bytes.Compare(a.ID[:], b.ID[:]))
-	})
-	for from := 0; from < len(commands); {
-		to, before := from, 0
-		for ; to < len(commands) && commands[to].ClusterID == commands[from].ClusterID; to++ {
-			which := []predicate.AgentCommand{upTo(commands[to])}
-			if to > from {
-				which = append(which, after(commands[to-1]))
-			}
-			n, err := s.standing(ctx, commands[to].ClusterID, which...)
-			if err != nil {
-				return err
-			}
-			before += n
-			p := into[commands[to].AttemptID]
-			p.Number = before
-			into[commands[to].AttemptID] = p
-		}
-		rest, err := s.standing(ctx, commands[from].ClusterID, after(commands[to-1]))
-		if err != nil {
-			return err
-		}
-		for ; from < to; from++ {
-			p := into[commands[from].AttemptID]
-			p.Of = before + rest
-			into[commands[from].AttemptID] = p
-		}
+	attempts := make(map[uuid.UUID]execution.AttemptID, len(commands))
+	clusters := map[uuid.UUID]bool{}
+	for _, c := range commands {
+		attempts[c.ID], clusters[c.ClusterID] = c.AttemptID, true
+	}
+	var rows []struct {
+		ID    uuid.UUID `json:"id"`
+		Place int       `json:"place"`
+		Size  int       `json:"size"`
+	}
+	err := s.db.Read().AgentCommand.Query().Where(agentcommand.IDIn(slices.Collect(maps.Keys(attempts))...), queuesOf(slices.Collect(maps.Keys(clusters)))).
+		Select(agentcommand.FieldID).Aggregate(column("place"), column("size")).Scan(ctx, &rows)
+	if err != nil {
+		return database.Fault(err)
+	}
+	for _, row := range rows {
+		id := attempts[row.ID]
+		p := into[id]
+		p.Number, p.Of = row.Place, row.Size
+		into[id] = p
+		delete(attempts, row.ID)
+	}
+	for _, id := range attempts {
+		delete(into, id)
 	}
 	return nil
 }
 
-// standing counts what waits in the queue of a cluster.
-func (s *Store) standing(ctx context.Context, c record.ID, which ...predicate.AgentCommand) (int, error) {
-	n, err := s.db.Read().AgentCommand.Query().Where(append(which, agentcommand.ClusterID(c), inQueue())...).Count(ctx)
-	return n, database.Fault(err)
+// queuesOf has commands selected from the queues of clusters, with their place in it and its size.
+func queuesOf(clusters []uuid.UUID) predicate.AgentCommand {
+	return func(sel *entsql.Selector) {
+		commands := entsql.Dialect(sel.Dialect()).Table(agentcommand.Table)
+		queue := entsql.Dialect(sel.Dialect()).Select(commands.C(agentcommand.FieldID), commands.C(agentcommand.FieldOrganizationID)).From(commands)
+		by := "(PARTITION BY " + commands.C(agentcommand.FieldClusterID)
+		queue.AppendSelectExprAs(entsql.Raw("ROW_NUMBER() OVER "+by+" ORDER BY "+commands.C(agentcommand.FieldTurn)+", "+commands.C(agentcommand.FieldID)+")"), "place")
+		queue.AppendSelectExprAs(entsql.Raw("COUNT(*) OVER "+by+")"), "size")
+		agentcommand.ClusterIDIn(clusters...)(queue)
+		inQueue()(queue)
+		sel.From(queue.As(agentcommand.Table))
+	}
 }
 
-// upTo selects what does not stand behind a command.
-func upTo(c *db.AgentCommand) predicate.AgentCommand {
-	return agentcommand.And(agentcommand.TurnLTE(c.Turn), agentcommand.Or(agentcommand.TurnLT(c.Turn), agentcommand.IDLTE(c.ID)))
-}
-
-// after selects what stands behind a command. It is no negation of upTo, which an index would not help with.
-func after(c *db.AgentCommand) predicate.AgentCommand {
-	return agentcommand.And(agentcommand.TurnGTE(c.Turn), agentcommand.Or(agentcommand.TurnGT(c.Turn), agentcommand.IDGT(c.ID)))
+// column selects a column that is no field.
+func column(name string) db.AggregateFunc {
+	return func(sel *entsql.Selector) string { return sel.C(name) }
 }

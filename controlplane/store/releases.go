@@ -81,7 +81,7 @@ func (s *Store) insertRelease(ctx context.Context, tx *db.Tx, r record.Release) 
 
 // Release returns a release with everything.
 func (s *Store) Release(ctx context.Context, application, version string) (record.Release, error) {
-	r, err := s.wholeRelease(ctx, release.Application(application), release.Version(version))
+	r, err := s.wholeRelease(ctx, true, release.Application(application), release.Version(version))
 	if fault.Is(err, fault.NotFound) {
 		return r, fault.New(fault.NotFound, "there is no release %s %s", application, version).
 			WithHint("List what there is with: seatrial release list.")
@@ -91,21 +91,18 @@ func (s *Store) Release(ctx context.Context, application, version string) (recor
 
 // ReleaseByID does the same.
 func (s *Store) ReleaseByID(ctx context.Context, id record.ID) (record.Release, error) {
-	return s.wholeRelease(ctx, release.ID(id))
+	return s.wholeRelease(ctx, false, release.ID(id))
 }
 
-func (s *Store) wholeRelease(ctx context.Context, where ...predicate.Release) (r record.Release, err error) {
-	row, err := s.db.Read().Release.Query().Where(where...).WithTeam().Only(ctx)
+func (s *Store) wholeRelease(ctx context.Context, remember bool, where ...predicate.Release) (r record.Release, err error) {
+	row, large, err := s.largeRelease(ctx, remember, where...)
 	if err != nil {
-		return r, database.Fault(err)
+		return r, err
 	}
 	if r, err = releaseRecord(row); err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(row.Cells, &r.Cells); err != nil {
-		return r, fmt.Errorf("read the cells of release %s: %w", row.ID, err)
-	}
-	r.Verdict = row.Verdict
+	r.Cells, r.Verdict = large.cells, large.verdict
 	if r.Changes, err = s.releaseChanges(ctx, row.ID); err != nil {
 		return r, err
 	}
@@ -154,7 +151,7 @@ func (s *Store) Releases(ctx context.Context, application string, size int, afte
 	}
 	size = pageSize(size)
 	q := s.db.Read().Release.Query().WithTeam().Order(db.Desc(release.FieldID)).Limit(size + 1)
-	q.Select(slices.DeleteFunc(slices.Clone(release.Columns), func(c string) bool { return c == release.FieldCells || c == release.FieldVerdict })...)
+	q.Select(smallColumns()...)
 	if application != "" {
 		q = q.Where(release.Application(application))
 	}
@@ -182,14 +179,19 @@ func (s *Store) Releases(ctx context.Context, application string, size int, afte
 func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision) (changed bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		changed = false
-		row, err := locked(s, tx.Release.Query().Where(release.ID(id))).Only(ctx)
+		query := locked(s, tx.Release.Query().Where(release.ID(id)))
+		query.Select(smallColumns()...)
+		row, err := query.Only(ctx)
 		if err != nil {
 			return err
 		}
-		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && row.DecidedAt.After(d.At) {
-			return nil // another one has decided who knew more
+		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && !row.DecidedAt.Before(d.At) {
+			return nil // another one has decided who knew more, or as much: by its moment and what it knows a verdict is told from all others
 		}
-		change := row.Update().SetState(string(d.State)).SetVerdict(d.Output).SetDecidedAt(d.At).SetJudged(d.Arrivals)
+		change := row.Update().SetState(string(d.State)).SetDecidedAt(d.At).SetJudged(d.Arrivals)
+		if row.DecidedAt == nil || !row.DecidedAt.Equal(d.SameAs) {
+			change.SetVerdict(d.Output)
+		}
 		if row.Arrivals == d.Arrivals {
 			change.ClearStaleAt().SetCause("")
 		}

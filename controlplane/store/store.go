@@ -29,6 +29,8 @@ type Store struct {
 	clock func() time.Time
 	box   *secretbox.Box // of all settings; nil when there is none to keep
 
+	verdicts verdicts
+
 	reissue Reissue // nil when nothing is tried anew
 	quota   tenant.Quota
 	system  string // DSN of the owner of the tables; empty when it is that of all work

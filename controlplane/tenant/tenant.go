@@ -101,6 +101,14 @@ func (v Viewer) Person() string {
 	return v.Maker
 }
 
+// Sight is what is seen by viewers who see the same: all that an organization has.
+type Sight struct{ Organization ID }
+
+// Sight returns what the viewer sees; ok is false for one who sees less than others, or more.
+func (v Viewer) Sight() (s Sight, ok bool) {
+	return Sight{v.Organization}, (v.Kind == KindMember || v.Kind == KindToken) && !v.Confined
+}
+
 type viewerKey struct{}
 
 // WithViewer returns a context that acts on behalf of v.

@@ -75,7 +75,7 @@ func measureLog(tb testing.TB, chunks int) {
 	half, top, size := p.openLines(tb, path+"?l=%d", at, func(n int64) string { return fmt.Sprintf("request=%09d", n) })
 	row := func(name string, half, top time.Duration, size int, budget time.Duration) {
 		verdict := "met"
-		if budget > 0 && top > budget {
+		if budget > 0 && top > budget || size > sizeBudget {
 			verdict = "MISSED"
 		}
 		tb.Logf("%-40s %7.1f ms %7.1f ms %6.1f KiB  %s", name, ms(half), ms(top), float64(size)/1024, verdict)

@@ -142,7 +142,9 @@ func (p *program) ask(tb testing.TB, r row, asked int) measured {
 	tb.Helper()
 	m := measured{name: r.name, bytes: p.get(tb, r)}
 	p.getAtOnce(tb, r, 3*clients) // connections are opened, and statements prepared, once for each
+	before := spent(tb)
 	took := p.getAtOnce(tb, r, asked)
+	m.cost = spent(tb).each(before, asked)
 	slices.Sort(took)
 	m.half, m.top = took[asked/2], took[asked*99/100]
 	return m

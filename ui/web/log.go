@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,8 +17,12 @@ import (
 	"github.com/seatrial/seatrial/ui/web/words"
 )
 
-// windowSize is how many lines the page of a log shows.
-const windowSize = 2000
+const (
+	// windowSize is how many lines the page of a log shows at most.
+	windowSize = 2000
+	// windowBytes is how much HTML they may be: a page has at most 200 KiB, and the lines are not all of it.
+	windowBytes = 176 << 10
+)
 
 // place is a log of an execution as an address names it.
 type place struct {
@@ -100,7 +105,7 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	if hits := found.Found.Hits; marked.From == 0 && len(hits) > 0 {
 		marked = parts.Marked{From: hits[0].Line + 1, To: hits[0].Line + 1}
 	}
-	window, err := logview.Read(r.Context(), s.Logs, at.of.Source(), firstLine(marked, at.of, over), windowSize)
+	window, err := readWindow(r.Context(), s.Logs, at, marked, over, windowBytes-found.Size())
 	if err != nil {
 		return err
 	}
@@ -140,6 +145,29 @@ func (s *site) searchLog(r *http.Request, at place) (out pages.LogSearch, err er
 	return out, err
 }
 
+// readWindow returns the part of a log that its page shows, of at most so many bytes of HTML.
+func readWindow(ctx context.Context, logs view.Logs, at place, marked parts.Marked, over bool, limit int) (logview.Window, error) {
+	first := firstLine(marked, at.of, over)
+	window, err := logview.Read(ctx, logs, at.of.Source(), first, windowSize)
+	if err != nil {
+		return logview.Window{}, err
+	}
+	about := first
+	switch {
+	case marked.From > 0:
+		about = marked.From - 1
+	case readFromEnd(at.of, over):
+		about = window.NextLine
+	}
+	base := ""
+	if at.query != "" {
+		base = "?attempt=" + at.query
+	}
+	base = pages.OwnLines(base)
+	digits := len(strconv.FormatInt(window.NextLine+1, 10))
+	return window.Within(limit, about, func(r logview.Row) int { return parts.RowSize(base, digits, r) }), nil
+}
+
 // firstLine returns where a window begins, from 0: around the line that was asked for, at the end of a log that grows or explains
 // a failure, else at the beginning.
 func firstLine(marked parts.Marked, of pages.Origin, over bool) int64 {
@@ -147,11 +175,14 @@ func firstLine(marked parts.Marked, of pages.Origin, over bool) int64 {
 	switch {
 	case marked.From > 0:
 		return max(min(marked.From, of.Log.Lines)-windowSize/2, 0)
-	case !over && !of.Log.Complete, of.Bad:
+	case readFromEnd(of, over):
 		return max(tail, 0)
 	}
 	return 0
 }
+
+// readFromEnd reports whether a log grows or explains a failure.
+func readFromEnd(of pages.Origin, over bool) bool { return !over && !of.Log.Complete || of.Bad }
 
 // lineRange parses a line or a range of lines, such as "12" or "12-16". Anything else is none.
 func lineRange(s string) parts.Marked {

@@ -22,8 +22,8 @@ func TestLogPage_Window(t *testing.T) {
 		hasNot  []string
 		because string
 	}{
-		"Middle":   {"?l=1500", []string{`id="L501"`, `id="L2500"`, `class="l on" id="L1500"`}, []string{`id="L500"`, `id="L2501"`}, "2000 lines around the one asked for"},
-		"First":    {"?l=1", []string{`class="l on" id="L1"`, `id="L2000"`, ">Later<"}, []string{`id="L2001"`, ">Earlier<"}, "at the beginning there is nothing before"},
+		"Middle":   {"?l=1500", []string{`id="L1100"`, `id="L1900"`, `class="l on" id="L1500"`}, []string{`id="L500"`, `id="L2501"`}, "lines around the one asked for"},
+		"First":    {"?l=1", []string{`class="l on" id="L1"`, `id="L1000"`, ">Later<"}, []string{`id="L2001"`, ">Earlier<"}, "at the beginning there is nothing before"},
 		"Range":    {"?l=2600-2602", []string{`class="l on" id="L2600"`, `class="l on" id="L2602"`}, []string{`class="l on" id="L2603"`}, "every line of the range"},
 		"Beyond":   {"?l=999999", []string{`id="L2611"`}, []string{"class=\"l on\""}, "the end, and no empty page"},
 		"Nonsense": {"?l=x", []string{`id="L2611"`}, []string{"class=\"l on\""}, "as if nothing was asked for: the end of a step that failed"},
@@ -199,5 +199,43 @@ func TestExecutionPage_TestsArePaged(t *testing.T) {
 	second := s.get(t, at(viewfake.Failed)+"?tests=200")
 	if !strings.Contains(second.body, ">more ") || !strings.Contains(second.body, "test_expired_voucher_is_refused") {
 		t.Error("the second page has other tests and the same first failure")
+	}
+}
+
+// TestLogPage_Size proves that no log makes a page that is slow to load, whatever its lines have in them, and that the line that was asked
+// for is on it, as are the lines beside those that are shown.
+func TestLogPage_Size(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"Long":    strings.Repeat("x", 300),
+		"Escaped": strings.Repeat(`<"&'>`, 50),
+		"Styled":  strings.Repeat("\x1b[1;31mred\x1b[0m plain ", 20),
+		"Linked":  strings.Repeat("see https://example.test/a?b=c&d=e ", 10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, text := viewfake.Sample(), strings.Repeat("row "+line+"\n", 3000)
+			id, over := viewfake.ID("long attempt"), viewfake.Now()
+			w.Put(execution.Execution{
+				ID: viewfake.ExecutionID("long"), Workflow: "long", Status: execution.Passed, CreatedAt: over, StartedAt: over, FinishedAt: over,
+				Runs: []execution.Run{{Environment: "staging-eu", Status: execution.Passed, Attempts: []execution.Attempt{{
+					ID: id, Status: execution.Passed, FinishedAt: over, Steps: []execution.Step{{
+						Name: "test", Status: execution.Passed, StartedAt: over, FinishedAt: over, Log: execution.Log{Bytes: int64(len(text)), Lines: 3000, Complete: true},
+					}},
+				}}}},
+			})
+			w.WriteTo(id, execution.Stream(0), text, true)
+			s := setup(t, w)
+			base := at("long") + "/log/0"
+			for query, has := range map[string]string{"?l=1500": `class="l on" id="L1500"`, "?l=1": `class="l on" id="L1"`, "": `id="L1"`, "?q=row": "in lines 1 to 100"} {
+				got := s.get(t, base+query)
+				if n := len(got.body); n > 200<<10 || n < 130<<10 {
+					t.Errorf("%s has %d bytes", query, n)
+				}
+				if !strings.Contains(got.body, has) {
+					t.Errorf("%s: no %s", query, has)
+				}
+			}
+		})
 	}
 }

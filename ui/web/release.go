@@ -2,10 +2,10 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net/http"
 	"strings"
 	"time"
@@ -46,27 +46,54 @@ func (s *site) findRelease(r *http.Request) (release.Release, error) {
 }
 
 func (s *site) release(w http.ResponseWriter, r *http.Request, m view.Member) error {
-	found, err := s.findRelease(r)
+	name := releaseName{r.PathValue("application"), r.PathValue("version")}
+	found, err := s.judged.looking.Ask(r.Context(), name, func(ctx context.Context) (shownRelease, error) {
+		found, err := s.Releases.Get(ctx, name.application, name.version)
+		if err != nil {
+			return shownRelease{}, err
+		}
+		return s.shown(found)
+	})
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
 	p := pages.ReleaseProps{
 		All: q.Get("all"), After: q.Get("after"), Before: q.Get("before"), Suite: q.Get("suite"), Form: pages.WaiverForm{Fault: q.Get("waive")},
-		Version: releaseVersion(found), Events: pages.ReleasePath(m.Organization, found.Application, found.Version) + "/events",
+		Version: found.version, Events: pages.ReleasePath(m.Organization, found.Application, found.Version) + "/events",
 	}
-	return s.showRelease(w, r, m, http.StatusOK, found, p)
+	return s.writeRelease(w, r, m, http.StatusOK, found, p)
 }
 
 // showRelease writes the page. Without a script it is loaded again while tests are under way, unless it has forms: nobody's half
 // written reason is taken away.
 func (s *site) showRelease(w http.ResponseWriter, r *http.Request, m view.Member, status int, found release.Release, p pages.ReleaseProps) error {
-	out, err := decided(found)
+	shown, err := s.shown(found)
 	if err != nil {
 		return err
 	}
+	return s.writeRelease(w, r, m, status, shown, p)
+}
+
+// shownRelease is a release as its page shows it. Nobody changes it: others are shown the same.
+type shownRelease struct {
+	release.Release
+
+	report  readiness.Report
+	version string
+}
+
+func (s *site) shown(found release.Release) (out shownRelease, err error) {
+	said, err := s.judged.decided(found)
+	if err != nil {
+		return out, err
+	}
+	return shownRelease{found, readiness.Of(found, said, s.Now()), releaseVersion(found)}, nil
+}
+
+func (s *site) writeRelease(w http.ResponseWriter, r *http.Request, m view.Member, status int, found shownRelease, p pages.ReleaseProps) (err error) {
 	p.Frame = s.frame(r, found.Application+" "+found.Version+": "+words.Readiness(found.State), parts.Releases)
-	p.Release, p.Report = found, readiness.Of(found, out, s.Now())
+	p.Release, p.Report = found.Release, found.report
 	p.Viewer, p.MayWaive, p.Role = m.Viewer.Name, m.Viewer.Allows(tenant.ScopeRelease), string(m.Viewer.Role)
 	if p.Shared.List, err = s.Snapshots.Snapshots(r.Context(), found.Application, found.Version); err != nil {
 		return err
@@ -86,17 +113,16 @@ func decided(r release.Release) (out verdict.Output, err error) {
 	return out, nil
 }
 
-// releaseVersion identifies the state of a release. That the same verdict was made again is no change. The verdict may be megabytes: it is not
-// written anew for that.
+// releaseVersion identifies the state of a release. That the same verdict was made again is no change. The verdict and what is required may be
+// megabytes: the one is not written anew for that, and the other is frozen.
 func releaseVersion(r release.Release) string {
-	h := fnv.New128a()
-	_, _ = h.Write(r.Verdict) // to a hash, which takes everything
-	r.Decided, r.Stale, r.Verdict = time.Time{}, false, nil
+	said := sha256.Sum256(r.Verdict)
+	r.Decided, r.Stale, r.Verdict, r.Cells = time.Time{}, false, nil, nil
 	return version(struct {
 		release.Release
 
 		Said []byte
-	}{r, h.Sum(nil)})
+	}{r, said[:]})
 }
 
 // waive asks for a waiver. A form with a fault is shown again as it was filled in.

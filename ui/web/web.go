@@ -78,6 +78,7 @@ type site struct {
 	public   *url.URL         // nil when not known
 	services []apidoc.Service // of the API, for its pages
 	opening  chan struct{}    // bounds how many snapshots are opened at once
+	judged   judged
 }
 
 // New returns the handler of all pages.

@@ -420,6 +420,14 @@ func TestService_Get(t *testing.T) {
 	if err := b.Settle(t.Context()); err != nil || len(b.world.decisions)-made != 3 {
 		t.Errorf("settled %d, %v", len(b.world.decisions)-made, err)
 	}
+	if last, before := b.world.decisions[len(b.world.decisions)-1], b.world.decisions[len(b.world.decisions)-2]; !last.SameAs.Equal(before.At) {
+		t.Errorf("the same as of %s, want of %s: nothing else has come in", last.SameAs, before.At)
+	}
+	b.world.release.Verdict = []byte(`{"state": "READY"}`)
+	b.now = b.now.Add(time.Minute)
+	if look() != 4 || !b.world.decisions[len(b.world.decisions)-1].SameAs.IsZero() {
+		t.Error("it says something else than the last one, and has to be written")
+	}
 	if last := b.world.decisions[len(b.world.decisions)-1]; !strings.Contains(last.Cause, "evidence-complete (eu/smoke, us/smoke)") {
 		t.Errorf("cause %q: want what is missing where", last.Cause)
 	}

@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -216,7 +217,9 @@ func (s *Service) decide(ctx context.Context, r release.Release) error {
 	if err != nil {
 		return fmt.Errorf("encode the verdict on release %s: %w", r.ID, err)
 	}
-	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: at, Arrivals: r.Arrivals, Cause: causeOf(r, out), Blockers: release.Blockers(out)})
+	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{
+		State: out.State, Output: text, SameAs: sameAs(r, text), At: at, Arrivals: r.Arrivals, Cause: causeOf(r, out), Blockers: release.Blockers(out),
+	})
 	if err != nil {
 		return fmt.Errorf("store the verdict on release %s: %w", r.ID, err)
 	}
@@ -227,6 +230,19 @@ func (s *Service) decide(ctx context.Context, r release.Release) error {
 		s.log.InfoContext(ctx, "verdict changed", "release", r.ID, "application", r.Application, "version", r.Version, "before", r.State, "after", out.State)
 	}
 	return nil
+}
+
+// sameAs returns when the last verdict on a release was made, if this one says the same. Most do: a release is decided anew because time may
+// have changed something, and to write megabytes anew costs more than to compare them.
+func sameAs(r release.Release, text []byte) time.Time {
+	var was verdict.Output
+	if len(r.Verdict) == 0 || json.Unmarshal(r.Verdict, &was) != nil {
+		return time.Time{}
+	}
+	if known, err := json.Marshal(was); err != nil || !bytes.Equal(known, text) { // the database writes it in its own way
+		return time.Time{}
+	}
+	return r.Decided
 }
 
 // judge makes the verdict on what is known now. What cannot be judged is not ready: it says why in place of the rules.

@@ -116,6 +116,7 @@ func releases() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"Verdicts":  verdicts,
+		"Same":      sameVerdicts,
 		"Observed":  observedLinks,
 		"Asked":     askedLinks,
 		"Evidence":  evidenceOfAll,
@@ -144,6 +145,33 @@ func releases() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 	}
+}
+
+// sameVerdicts proves that what is remembered of a verdict is never shown when there is another, and that one that says the same is not
+// written anew, unless it is the same as one that was overtaken.
+func sameVerdicts(t *testing.T, f *fixture) {
+	r := f.releasing(t, "1.0", "", shopImage)
+	decide := func(what string, same time.Time, output, want string) time.Time {
+		t.Helper()
+		f.now = f.now.Add(time.Second)
+		if _, err := f.SaveVerdict(f.as(t), r.ID, release.Decision{
+			State: verdict.Ready, Output: []byte(output), SameAs: same, At: f.now, Arrivals: f.arrivals(t, r.ID),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			got := f.whole(t, "1.0")
+			if text := strings.ReplaceAll(string(got.Verdict), " ", ""); text != want || !got.Decided.Equal(f.now) || len(got.Cells) != 1 {
+				t.Errorf("%s: %s of %s with %d cells, want %s of %s", what, text, got.Decided, len(got.Cells), want, f.now)
+			}
+		}
+		return f.now
+	}
+	first := decide("the first", time.Time{}, `{"state":"a"}`, `{"state":"a"}`)
+	second := decide("another", time.Time{}, `{"state":"b"}`, `{"state":"b"}`)
+	decide("the same as one that was overtaken", first, `{"state":"a"}`, `{"state":"a"}`)
+	third := decide("another", second, `{"state":"c"}`, `{"state":"c"}`)
+	decide("what says the same", third, `{"state":"not written"}`, `{"state":"c"}`)
 }
 
 // verdicts holds that changes are recorded once each with their cause, and that nothing that came in meanwhile is overlooked.

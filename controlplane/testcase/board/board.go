@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/crowd"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results/flaky"
@@ -68,6 +69,10 @@ type Board struct {
 	log    *slog.Logger
 	clock  func() time.Time
 	memory *memory
+
+	unreliable crowd.InSight[string, []testcase.History]
+	standing   crowd.InSight[string, testcase.Standing]
+	histories  crowd.InSight[string, testcase.History]
 }
 
 // New returns a board. A nil clock is the time of day.
@@ -81,8 +86,12 @@ func New(store Store, bus Bus, log *slog.Logger, clock func() time.Time) *Board 
 func (b *Board) now() time.Time { return b.clock().UTC().Truncate(time.Microsecond) }
 
 // Unreliable returns the tests that cannot be relied on: those that waste most time first, then broken ones, and those that are in
-// quarantine however they behave, all without their runs. Workflow may be empty.
+// quarantine however they behave, all without their runs. Workflow may be empty. Nobody may change the list: others get the same.
 func (b *Board) Unreliable(ctx context.Context, workflow string) ([]testcase.History, error) {
+	return b.unreliable.Ask(ctx, workflow, func(ctx context.Context) ([]testcase.History, error) { return b.findUnreliable(ctx, workflow) })
+}
+
+func (b *Board) findUnreliable(ctx context.Context, workflow string) ([]testcase.History, error) {
 	now := b.now()
 	keys, err := b.store.UnreliableTests(ctx, workflow, now.Add(-flaky.Span), maxTests)
 	if err != nil {
@@ -124,8 +133,12 @@ func of(list []testcase.Quarantine, key string) *testcase.Quarantine {
 	return nil
 }
 
-// Test returns how a test has behaved, or fault.NotFound.
+// Test returns how a test has behaved, or fault.NotFound. Nobody may change its history: others get the same.
 func (b *Board) Test(ctx context.Context, key string) (testcase.History, error) {
+	return b.histories.Ask(ctx, key, func(ctx context.Context) (testcase.History, error) { return b.history(ctx, key) })
+}
+
+func (b *Board) history(ctx context.Context, key string) (testcase.History, error) {
 	now := b.now()
 	known, err := b.store.TestRuns(ctx, []string{key}, time.Time{}, maxRuns)
 	if err != nil {

@@ -19,8 +19,12 @@ const (
 )
 
 // Standing returns how the tests of a workflow have done lately: those that fail now first, then those that failed most often. A workflow
-// that nobody knows has no tests.
+// that nobody knows has no tests. Nobody may change it: others get the same.
 func (b *Board) Standing(ctx context.Context, workflow string) (testcase.Standing, error) {
+	return b.standing.Ask(ctx, workflow, func(ctx context.Context) (testcase.Standing, error) { return b.stand(ctx, workflow) })
+}
+
+func (b *Board) stand(ctx context.Context, workflow string) (testcase.Standing, error) {
 	strips, err := b.store.Strips(ctx, workflow, "")
 	if err != nil {
 		return testcase.Standing{}, fmt.Errorf("read the strips of %s: %w", workflow, err)

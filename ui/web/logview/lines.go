@@ -16,6 +16,8 @@ type Row struct {
 	Runs []ansi.Run
 	Cut  bool  // the line is longer than MaxLine
 	Gap  int64 // bytes that are missing here; Runs is empty then
+
+	after int64 // offset after it; 0 for one that has not ended
 }
 
 // Lines collects pieces of one log in order and returns their lines.
@@ -37,10 +39,11 @@ func (l *Lines) Add(p view.Piece) []Row {
 	if p.Gap > 0 {
 		if len(l.open) > 0 {
 			rows = append(rows, l.end())
+			rows[0].after = l.next
 		}
 		l.next += p.Gap
 		l.offset = l.next
-		return append(rows, Row{Gap: p.Gap})
+		return append(rows, Row{Gap: p.Gap, after: l.next})
 	}
 	for rest := p.Data; len(rest) > 0; {
 		part, after, ended := bytes.Cut(rest, []byte{'\n'})
@@ -50,6 +53,7 @@ func (l *Lines) Add(p view.Piece) []Row {
 			l.next++
 			rows = append(rows, l.end())
 			l.offset = l.next
+			rows[len(rows)-1].after = l.offset
 		}
 		rest = after
 	}

@@ -191,3 +191,64 @@ func (e *endlessLog) ReadLog(_ context.Context, _ uuid.UUID, _ string, offset in
 	e.read += limit
 	return view.Piece{Offset: offset, Data: []byte(strings.Repeat("x", limit)), Next: offset + int64(limit)}, nil
 }
+
+// TestWindow_Within proves that a window of too much is cut about the line that a reader wants, and that whoever goes on after it misses
+// nothing.
+func TestWindow_Within(t *testing.T) {
+	t.Parallel()
+	w := viewfake.New(viewfake.Now)
+	step := logview.Source{Attempt: viewfake.ID("a"), Stream: "step/3"}
+	var all []string
+	for i := range 100 {
+		all = append(all, fmt.Sprintf("line %d", i))
+	}
+	w.WriteTo(step.Attempt, step.Stream, strings.Join(all, "\n"), false)
+	ctx := tenant.WithViewer(t.Context(), w.Member.Viewer)
+	whole, err := logview.Read(ctx, w, step, 20, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 10
+	for _, tc := range []struct {
+		why         string
+		limit       int
+		line        int64
+		first, next int64 // of the lines that are left
+		tail        bool
+	}{
+		{"there is room for all", 80 * each, 50, 20, 99, true},
+		{"the beginning", 5 * each, 20, 20, 25, false},
+		{"about a line", 5 * each, 50, 48, 53, false},
+		{"a line near the beginning", 5 * each, 21, 20, 25, false},
+		{"the end, where more may come", 5 * each, 1000, 95, 99, true},
+		{"the line itself, however long", 1, 50, 50, 51, false},
+	} {
+		got := whole.Within(tc.limit, tc.line, func(logview.Row) int { return each })
+		if got.First != tc.first || got.NextLine != tc.next || got.Tail != tc.tail || got.Open != tc.tail {
+			t.Errorf("%s: lines %d to %d, tail %t, open %t", tc.why, got.First, got.NextLine, got.Tail, got.Open)
+		}
+		if rest := following(ctx, t, w, step, got.Next); rest != strings.Join(all[got.NextLine:], "\n") {
+			t.Errorf("%s: after the window comes %.40q", tc.why, rest)
+		}
+		if rows := text(got.Rows); rows[0] != all[got.First] {
+			t.Errorf("%s: it begins with %q", tc.why, rows[0])
+		}
+	}
+}
+
+// TestWindow_Within_Gap proves that bytes that are missing are no line, and that they stay missing after the window.
+func TestWindow_Within_Gap(t *testing.T) {
+	t.Parallel()
+	l := logview.From(0)
+	rows := append(l.Add(piece(0, "a\nb\nhalf")), l.Add(view.Piece{Offset: 8, Gap: 40, Next: 48})...)
+	rows = append(rows, l.Add(piece(48, "c\nd\n"))...)
+	whole := logview.Window{Rows: rows, Next: l.Next(), NextLine: 5, Tail: true}
+	got := whole.Within(3, 0, func(logview.Row) int { return 1 })
+	if got.NextLine != 3 || got.Next != 8 || got.Tail {
+		t.Errorf("before the gap: next line %d at %d", got.NextLine, got.Next)
+	}
+	got = whole.Within(2, 4, func(logview.Row) int { return 1 })
+	if got.First != 3 || got.NextLine != 5 || !got.Tail {
+		t.Errorf("after the gap: lines %d to %d", got.First, got.NextLine)
+	}
+}

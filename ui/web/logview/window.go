@@ -30,6 +30,7 @@ type Window struct {
 	NextLine int64 // number of the line at Next
 	Tail     bool  // nothing was stored after the last row
 	Complete bool  // nothing follows, now or later
+	Cut      bool  // it has fewer rows than were asked for, for their size
 }
 
 // Read returns at most size lines from a line (from 0).

@@ -17,13 +17,17 @@ type move struct{ Word, Path string }
 // moves lists the links to the other parts; those that would change nothing have no address.
 func (p LogPageProps) moves() []move {
 	w := p.Log.Box.Window
+	step := int64(p.Size) / 2
+	if w.Cut { // no line may be passed over, and nobody knows how many the next page has room for
+		step = 0
+	}
 	list := []move{{Word: "First lines"}, {Word: "Earlier"}, {Word: "Later"}, {Word: "Last lines"}}
 	if w.First > 0 {
 		list[0].Path = linePath(p.Log.Path, 1)
-		list[1].Path = linePath(p.Log.Path, max(w.First-int64(p.Size)/2, 1))
+		list[1].Path = linePath(p.Log.Path, max(w.First-step, 1))
 	}
 	if last := p.Log.Of.Log.Lines; !w.Tail && w.NextLine < last {
-		list[2].Path = linePath(p.Log.Path, min(w.NextLine+int64(p.Size)/2, last))
+		list[2].Path = linePath(p.Log.Path, min(w.NextLine+max(step, 1), last))
 		list[3].Path = linePath(p.Log.Path, last)
 	}
 	return list
@@ -91,6 +95,15 @@ type LogSearch struct {
 
 // Asked reports whether anything is searched for.
 func (s LogSearch) Asked() bool { return s.Query.Text != "" && s.Wrong.Message == "" }
+
+// Size is about how many bytes of HTML the lines that were found have.
+func (s LogSearch) Size() (n int) {
+	const each = 300 // an item with its address
+	for _, h := range s.Found.Hits {
+		n += each + len(s.Query.Text) + len(h.Before) + len(h.Match) + len(h.After)
+	}
+	return n
+}
 
 // said says what was found.
 func (p LogPageProps) said() string {

@@ -15,7 +15,7 @@ import (
 // everything, says how much more there is, and the rest is one link away. The matrix has every cell in any case.
 const (
 	shownTests   = 100 // of a cell
-	shownInAll   = 100 // of all cells, the worst cells first
+	shownInAll   = 90  // of all cells, the worst cells first
 	wholeTests   = 200 // of a cell that was asked for, on one page
 	shownCells   = 30  // that have a part of the page each; half of it beside a dense matrix
 	shownFaults  = 40  // of a rule, those that failed first

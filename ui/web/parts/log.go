@@ -59,6 +59,41 @@ type lineOf struct {
 	open         bool
 }
 
+// RowSize is how many bytes of HTML a row of a log has, at most, whose number has as many digits.
+func RowSize(base string, digits int, r logview.Row) int {
+	const (
+		frame  = len(`<div class="l on" id="L" data-open><a href="#L" tabindex="-1"></a><span></span></div>`) + 1
+		styled = len(`<span class=""></span>`)
+		linked = len(`<a class="" href="" title="" rel="noopener nofollow"></a>`)
+	)
+	size := frame + escaped(base) + 4*digits
+	for _, run := range r.Runs {
+		size += escaped(run.Text)
+		switch {
+		case run.Link != "":
+			size += linked + len(run.Class) + 2*escaped(run.Link)
+		case run.Class != "":
+			size += styled + len(run.Class)
+		}
+	}
+	if r.Cut {
+		size += len(`<i class="soft"></i>`) + len(CutText)
+	}
+	return size
+}
+
+// escaped is how long a text is as HTML.
+func escaped(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch text[i] {
+		case '&', '<', '>', '\'', '"':
+			n += len("&#34;") - 1
+		}
+	}
+	return n
+}
+
 func row(b *bufio.Writer, l lineOf, r logview.Row, m Marked) {
 	n := strconv.FormatInt(l.number, 10)
 	put(b, `<div class="l`)
