@@ -48,6 +48,7 @@ type world struct {
 	request   execution.Request
 	reason    string
 	resumed   execution.Resume
+	again     execution.Again
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
 	recorded  []audit.Entry
@@ -307,6 +308,14 @@ func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execu
 func (w *world) Cancel(ctx context.Context, _ execution.ID, reason string) error {
 	w.reason = reason
 	return w.check(ctx)
+}
+
+func (w *world) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.Execution, bool, error) {
+	w.again = again
+	if id != w.execution.ID {
+		return execution.Execution{}, false, fault.New(fault.NotFound, "there is no execution %s", id)
+	}
+	return w.execution, again.IdempotencyKey != "", w.check(ctx)
 }
 
 func (w *world) Resume(ctx context.Context, _ execution.ID, which execution.Resume) (int, error) {

@@ -29,6 +29,7 @@ type runner interface {
 	api.Queues
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	Rerun(ctx context.Context, id execution.ID, again execution.Again) (e execution.Execution, existed bool, err error)
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
@@ -201,6 +202,12 @@ func (a *pages) Archive(ctx context.Context, e execution.Execution, w io.Writer)
 // Run implements view.Launcher.
 func (a *pages) Run(ctx context.Context, r execution.Request) (execution.ID, error) {
 	e, _, err := a.runner.Start(ctx, r)
+	return e.ID, err //nolint:wrapcheck // transparent
+}
+
+// Rerun implements view.Launcher.
+func (a *pages) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error) {
+	e, _, err := a.runner.Rerun(ctx, id, again)
 	return e.ID, err //nolint:wrapcheck // transparent
 }
 

@@ -51,6 +51,11 @@ func runJobs() []job {
 			visit(at(viewfake.Live)), unfold("Cancel this execution", ""), fill("Reason", "wrong branch"), press("Cancel it", ""),
 			cancelledFor("ada@acme.example: wrong branch"),
 		}},
+		{does: "run again what has failed", pages: []string{"matrix"}, steps: []step{
+			func(w *walker) { half(w.T, w.site) }, visit(at(viewfake.Matrix)), see("Failed only is 2 runs of 4: browser=chromium, shard 2/2; browser=firefox, shard 2/2."),
+			press("Rerun failed only", ""), see("checkout-browser is queued"), visit(at(viewfake.Passed)), holds(`document.querySelector("button[value=failed]").disabled`),
+			press("Rerun", "Nothing has failed"), see("is queued in staging-eu"),
+		}},
 		{does: "resume what waits for somebody", pages: []string{"paused"}, steps: []step{
 			visit(at(viewfake.Paused)), see("Does staging look right?"), fill("Comment", "it does"), press("Resume", ""),
 			func(w *walker) {

@@ -187,6 +187,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/executions/{id}/compare":                                    s.compare,
 		"POST /o/{org}/executions/{id}/cancel":                                    s.cancel,
 		"POST /o/{org}/executions/{id}/resume":                                    s.resume,
+		"POST /o/{org}/executions/{id}/rerun":                                     s.rerun,
 		"GET /o/{org}/executions/{id}/events":                                     s.executionEvents,
 		"GET /o/{org}/executions/{id}/log/{step}":                                 s.logPage,
 		"GET /o/{org}/executions/{id}/log/{step}/raw":                             s.rawLog,

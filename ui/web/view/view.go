@@ -70,6 +70,9 @@ type ExecutionQuery struct {
 type Launcher interface {
 	Run(ctx context.Context, r execution.Request) (execution.ID, error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	// Rerun starts the runs of an execution that has ended again; fault.Conflict when there is nothing to run again, and fault.Invalid when
+	// its workflow has no such runs any more.
+	Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error)
 	// Resume has the steps go on that wait for a person, and returns how many they are; fault.Conflict when none does.
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }

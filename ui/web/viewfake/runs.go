@@ -108,6 +108,26 @@ func (w *World) Cancel(ctx context.Context, id execution.ID, reason string) erro
 	return nil
 }
 
+// Rerun adds a queued execution with the runs of one that has ended, or those that did not pass.
+func (w *World) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error) {
+	e, err := w.Execution(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	runs := e.Runs
+	if again.Failed {
+		runs = e.Unpassed()
+	}
+	if !e.Status.Terminal() || len(runs) == 0 {
+		return id, fault.New(fault.Conflict, "the execution has not ended, or nothing of it has failed")
+	}
+	r := execution.Request{
+		Workflow: e.Workflow, Params: e.Params, IdempotencyKey: again.IdempotencyKey, Trigger: again.Trigger, Actor: w.Member.Viewer.Name,
+	}
+	r.Only, r.Environments = execution.Cells(runs)
+	return w.Run(ctx, r)
+}
+
 // Resume has paused steps pass, and their attempts go on.
 func (w *World) Resume(ctx context.Context, id execution.ID, which execution.Resume) (int, error) {
 	e, err := w.Execution(ctx, id)

@@ -3273,6 +3273,130 @@ func (x *ResumeExecutionResponse) GetSteps() int32 {
 	return 0
 }
 
+type RerunExecutionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only the runs that did not pass.
+	FailedOnly     bool   `protobuf:"varint,2,opt,name=failed_only,json=failedOnly,proto3" json:"failed_only,omitempty"`
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RerunExecutionRequest) Reset() {
+	*x = RerunExecutionRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunExecutionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunExecutionRequest) ProtoMessage() {}
+
+func (x *RerunExecutionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunExecutionRequest.ProtoReflect.Descriptor instead.
+func (*RerunExecutionRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RerunExecutionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RerunExecutionRequest) GetFailedOnly() bool {
+	if x != nil {
+		return x.FailedOnly
+	}
+	return false
+}
+
+func (x *RerunExecutionRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+type RerunExecutionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new one.
+	Execution *Execution `protobuf:"bytes,1,opt,name=execution,proto3" json:"execution,omitempty"`
+	// The idempotency key was seen before and this is the execution it started.
+	Existed bool `protobuf:"varint,2,opt,name=existed,proto3" json:"existed,omitempty"`
+	// Page of the execution.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerunExecutionResponse) Reset() {
+	*x = RerunExecutionResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunExecutionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunExecutionResponse) ProtoMessage() {}
+
+func (x *RerunExecutionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunExecutionResponse.ProtoReflect.Descriptor instead.
+func (*RerunExecutionResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *RerunExecutionResponse) GetExecution() *Execution {
+	if x != nil {
+		return x.Execution
+	}
+	return nil
+}
+
+func (x *RerunExecutionResponse) GetExisted() bool {
+	if x != nil {
+		return x.Existed
+	}
+	return false
+}
+
+func (x *RerunExecutionResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 type StreamLogRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
@@ -3287,7 +3411,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3423,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3436,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -3363,7 +3487,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3499,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3512,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -3432,7 +3556,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3568,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3581,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -3519,7 +3643,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3531,7 +3655,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3544,7 +3668,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TestResult) GetId() string {
@@ -3671,7 +3795,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3683,7 +3807,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3696,7 +3820,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -3722,7 +3846,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3734,7 +3858,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3747,7 +3871,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3788,7 +3912,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3800,7 +3924,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3813,7 +3937,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *File) GetId() string {
@@ -3932,7 +4056,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3944,7 +4068,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3957,7 +4081,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3985,7 +4109,7 @@ type ListMetricsRequest struct {
 
 func (x *ListMetricsRequest) Reset() {
 	*x = ListMetricsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3997,7 +4121,7 @@ func (x *ListMetricsRequest) String() string {
 func (*ListMetricsRequest) ProtoMessage() {}
 
 func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4010,7 +4134,7 @@ func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
 func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListMetricsRequest) GetExecutionId() string {
@@ -4039,7 +4163,7 @@ type ListMetricsResponse struct {
 
 func (x *ListMetricsResponse) Reset() {
 	*x = ListMetricsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4051,7 +4175,7 @@ func (x *ListMetricsResponse) String() string {
 func (*ListMetricsResponse) ProtoMessage() {}
 
 func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4064,7 +4188,7 @@ func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
 func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListMetricsResponse) GetSteps() []*StepMetrics {
@@ -4098,7 +4222,7 @@ type StepMetrics struct {
 
 func (x *StepMetrics) Reset() {
 	*x = StepMetrics{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4234,7 @@ func (x *StepMetrics) String() string {
 func (*StepMetrics) ProtoMessage() {}
 
 func (x *StepMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4247,7 @@ func (x *StepMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepMetrics.ProtoReflect.Descriptor instead.
 func (*StepMetrics) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StepMetrics) GetAttemptId() string {
@@ -4186,7 +4310,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +4322,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +4335,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Sample) GetAt() *durationpb.Duration {
@@ -4285,7 +4409,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4297,7 +4421,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4310,7 +4434,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Cluster) GetId() string {
@@ -4485,7 +4609,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4497,7 +4621,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4510,7 +4634,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Environment) GetId() string {
@@ -4610,7 +4734,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4622,7 +4746,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4635,7 +4759,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -4676,7 +4800,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4688,7 +4812,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4701,7 +4825,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -4764,7 +4888,7 @@ type RevokeClusterRequest struct {
 
 func (x *RevokeClusterRequest) Reset() {
 	*x = RevokeClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4776,7 +4900,7 @@ func (x *RevokeClusterRequest) String() string {
 func (*RevokeClusterRequest) ProtoMessage() {}
 
 func (x *RevokeClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4789,7 +4913,7 @@ func (x *RevokeClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeClusterRequest.ProtoReflect.Descriptor instead.
 func (*RevokeClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RevokeClusterRequest) GetName() string {
@@ -4815,7 +4939,7 @@ type RevokeClusterResponse struct {
 
 func (x *RevokeClusterResponse) Reset() {
 	*x = RevokeClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4827,7 +4951,7 @@ func (x *RevokeClusterResponse) String() string {
 func (*RevokeClusterResponse) ProtoMessage() {}
 
 func (x *RevokeClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4840,7 +4964,7 @@ func (x *RevokeClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeClusterResponse.ProtoReflect.Descriptor instead.
 func (*RevokeClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RevokeClusterResponse) GetCluster() *Cluster {
@@ -4859,7 +4983,7 @@ type RotateClusterKeyRequest struct {
 
 func (x *RotateClusterKeyRequest) Reset() {
 	*x = RotateClusterKeyRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4871,7 +4995,7 @@ func (x *RotateClusterKeyRequest) String() string {
 func (*RotateClusterKeyRequest) ProtoMessage() {}
 
 func (x *RotateClusterKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4884,7 +5008,7 @@ func (x *RotateClusterKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateClusterKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateClusterKeyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RotateClusterKeyRequest) GetName() string {
@@ -4903,7 +5027,7 @@ type RotateClusterKeyResponse struct {
 
 func (x *RotateClusterKeyResponse) Reset() {
 	*x = RotateClusterKeyResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4915,7 +5039,7 @@ func (x *RotateClusterKeyResponse) String() string {
 func (*RotateClusterKeyResponse) ProtoMessage() {}
 
 func (x *RotateClusterKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4928,7 +5052,7 @@ func (x *RotateClusterKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateClusterKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateClusterKeyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RotateClusterKeyResponse) GetCluster() *Cluster {
@@ -4949,7 +5073,7 @@ type DrainClusterRequest struct {
 
 func (x *DrainClusterRequest) Reset() {
 	*x = DrainClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4961,7 +5085,7 @@ func (x *DrainClusterRequest) String() string {
 func (*DrainClusterRequest) ProtoMessage() {}
 
 func (x *DrainClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4974,7 +5098,7 @@ func (x *DrainClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainClusterRequest.ProtoReflect.Descriptor instead.
 func (*DrainClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DrainClusterRequest) GetName() string {
@@ -5000,7 +5124,7 @@ type DrainClusterResponse struct {
 
 func (x *DrainClusterResponse) Reset() {
 	*x = DrainClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5012,7 +5136,7 @@ func (x *DrainClusterResponse) String() string {
 func (*DrainClusterResponse) ProtoMessage() {}
 
 func (x *DrainClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5025,7 +5149,7 @@ func (x *DrainClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainClusterResponse.ProtoReflect.Descriptor instead.
 func (*DrainClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DrainClusterResponse) GetCluster() *Cluster {
@@ -5044,7 +5168,7 @@ type UndrainClusterRequest struct {
 
 func (x *UndrainClusterRequest) Reset() {
 	*x = UndrainClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5056,7 +5180,7 @@ func (x *UndrainClusterRequest) String() string {
 func (*UndrainClusterRequest) ProtoMessage() {}
 
 func (x *UndrainClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5069,7 +5193,7 @@ func (x *UndrainClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainClusterRequest.ProtoReflect.Descriptor instead.
 func (*UndrainClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *UndrainClusterRequest) GetName() string {
@@ -5088,7 +5212,7 @@ type UndrainClusterResponse struct {
 
 func (x *UndrainClusterResponse) Reset() {
 	*x = UndrainClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5100,7 +5224,7 @@ func (x *UndrainClusterResponse) String() string {
 func (*UndrainClusterResponse) ProtoMessage() {}
 
 func (x *UndrainClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5113,7 +5237,7 @@ func (x *UndrainClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainClusterResponse.ProtoReflect.Descriptor instead.
 func (*UndrainClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *UndrainClusterResponse) GetCluster() *Cluster {
@@ -5134,7 +5258,7 @@ type LimitClusterRequest struct {
 
 func (x *LimitClusterRequest) Reset() {
 	*x = LimitClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5146,7 +5270,7 @@ func (x *LimitClusterRequest) String() string {
 func (*LimitClusterRequest) ProtoMessage() {}
 
 func (x *LimitClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5159,7 +5283,7 @@ func (x *LimitClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitClusterRequest.ProtoReflect.Descriptor instead.
 func (*LimitClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *LimitClusterRequest) GetName() string {
@@ -5185,7 +5309,7 @@ type ExamineClusterRequest struct {
 
 func (x *ExamineClusterRequest) Reset() {
 	*x = ExamineClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5197,7 +5321,7 @@ func (x *ExamineClusterRequest) String() string {
 func (*ExamineClusterRequest) ProtoMessage() {}
 
 func (x *ExamineClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5210,7 +5334,7 @@ func (x *ExamineClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineClusterRequest.ProtoReflect.Descriptor instead.
 func (*ExamineClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ExamineClusterRequest) GetName() string {
@@ -5231,7 +5355,7 @@ type ExamineClusterResponse struct {
 
 func (x *ExamineClusterResponse) Reset() {
 	*x = ExamineClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5243,7 +5367,7 @@ func (x *ExamineClusterResponse) String() string {
 func (*ExamineClusterResponse) ProtoMessage() {}
 
 func (x *ExamineClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5256,7 +5380,7 @@ func (x *ExamineClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineClusterResponse.ProtoReflect.Descriptor instead.
 func (*ExamineClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ExamineClusterResponse) GetCluster() *Cluster {
@@ -5297,7 +5421,7 @@ type ClusterCheck struct {
 
 func (x *ClusterCheck) Reset() {
 	*x = ClusterCheck{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5309,7 +5433,7 @@ func (x *ClusterCheck) String() string {
 func (*ClusterCheck) ProtoMessage() {}
 
 func (x *ClusterCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5322,7 +5446,7 @@ func (x *ClusterCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterCheck.ProtoReflect.Descriptor instead.
 func (*ClusterCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ClusterCheck) GetCheck() string {
@@ -5362,7 +5486,7 @@ type LimitClusterResponse struct {
 
 func (x *LimitClusterResponse) Reset() {
 	*x = LimitClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5374,7 +5498,7 @@ func (x *LimitClusterResponse) String() string {
 func (*LimitClusterResponse) ProtoMessage() {}
 
 func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5387,7 +5511,7 @@ func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitClusterResponse.ProtoReflect.Descriptor instead.
 func (*LimitClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *LimitClusterResponse) GetCluster() *Cluster {
@@ -5405,7 +5529,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5417,7 +5541,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5430,7 +5554,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
 }
 
 type ListClustersResponse struct {
@@ -5442,7 +5566,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5454,7 +5578,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5467,7 +5591,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -5485,7 +5609,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5497,7 +5621,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5510,7 +5634,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
 }
 
 type ListEnvironmentsResponse struct {
@@ -5522,7 +5646,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5534,7 +5658,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5547,7 +5671,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -5570,7 +5694,7 @@ type ExchangeTokenRequest struct {
 
 func (x *ExchangeTokenRequest) Reset() {
 	*x = ExchangeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5582,7 +5706,7 @@ func (x *ExchangeTokenRequest) String() string {
 func (*ExchangeTokenRequest) ProtoMessage() {}
 
 func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5595,7 +5719,7 @@ func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ExchangeTokenRequest) GetOrganization() string {
@@ -5631,7 +5755,7 @@ type ExchangeTokenResponse struct {
 
 func (x *ExchangeTokenResponse) Reset() {
 	*x = ExchangeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5643,7 +5767,7 @@ func (x *ExchangeTokenResponse) String() string {
 func (*ExchangeTokenResponse) ProtoMessage() {}
 
 func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5656,7 +5780,7 @@ func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ExchangeTokenResponse) GetToken() string {
@@ -5695,7 +5819,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5707,7 +5831,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5720,7 +5844,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
 }
 
 type WhoAmIResponse struct {
@@ -5738,7 +5862,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5750,7 +5874,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5763,7 +5887,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -5833,7 +5957,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5845,7 +5969,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5858,7 +5982,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -5913,7 +6037,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5925,7 +6049,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5938,7 +6062,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -5980,7 +6104,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5992,7 +6116,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6005,7 +6129,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Token) GetId() string {
@@ -6100,7 +6224,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6112,7 +6236,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6125,7 +6249,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
 }
 
 type ListTokensResponse struct {
@@ -6137,7 +6261,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6149,7 +6273,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6162,7 +6286,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -6181,7 +6305,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6193,7 +6317,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6206,7 +6330,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -6224,7 +6348,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6236,7 +6360,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6249,7 +6373,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{83}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{85}
 }
 
 type SignInRequest struct {
@@ -6265,7 +6389,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6277,7 +6401,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6290,7 +6414,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{84}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -6332,7 +6456,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6344,7 +6468,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6357,7 +6481,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{85}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -6670,7 +6794,16 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\acomment\"i\n" +
 	"\x17ResumeExecutionResponse\x128\n" +
 	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x14\n" +
-	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\xac\x01\n" +
+	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\x84\x01\n" +
+	"\x15RerunExecutionRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1f\n" +
+	"\vfailed_only\x18\x02 \x01(\bR\n" +
+	"failedOnly\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eidempotencyKey\"~\n" +
+	"\x16RerunExecutionResponse\x128\n" +
+	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x18\n" +
+	"\aexisted\x18\x02 \x01(\bR\aexisted\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\xac\x01\n" +
 	"\x10StreamLogRequest\x12&\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tattemptId\x12\x1d\n" +
@@ -6964,14 +7097,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\vGetTemplate\x12#.seatrial.api.v1.GetTemplateRequest\x1a$.seatrial.api.v1.GetTemplateResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\xe0\a\n" +
+	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\xc3\b\n" +
 	"\x10ExecutionService\x12X\n" +
 	"\vRunWorkflow\x12#.seatrial.api.v1.RunWorkflowRequest\x1a$.seatrial.api.v1.RunWorkflowResponse\x12`\n" +
 	"\fGetExecution\x12$.seatrial.api.v1.GetExecutionRequest\x1a%.seatrial.api.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12f\n" +
 	"\x0eListExecutions\x12&.seatrial.api.v1.ListExecutionsRequest\x1a'.seatrial.api.v1.ListExecutionsResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\x0eWatchExecution\x12&.seatrial.api.v1.WatchExecutionRequest\x1a'.seatrial.api.v1.WatchExecutionResponse0\x01\x12d\n" +
 	"\x0fCancelExecution\x12'.seatrial.api.v1.CancelExecutionRequest\x1a(.seatrial.api.v1.CancelExecutionResponse\x12d\n" +
-	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12T\n" +
+	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12a\n" +
+	"\x0eRerunExecution\x12&.seatrial.api.v1.RerunExecutionRequest\x1a'.seatrial.api.v1.RerunExecutionResponse\x12T\n" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
@@ -7009,7 +7143,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -7054,117 +7188,119 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*CancelExecutionResponse)(nil),  // 40: seatrial.api.v1.CancelExecutionResponse
 	(*ResumeExecutionRequest)(nil),   // 41: seatrial.api.v1.ResumeExecutionRequest
 	(*ResumeExecutionResponse)(nil),  // 42: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 43: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 44: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 45: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 46: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 47: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 48: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 49: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 50: seatrial.api.v1.ListFilesResponse
-	(*ListMetricsRequest)(nil),       // 51: seatrial.api.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),      // 52: seatrial.api.v1.ListMetricsResponse
-	(*StepMetrics)(nil),              // 53: seatrial.api.v1.StepMetrics
-	(*Sample)(nil),                   // 54: seatrial.api.v1.Sample
-	(*Cluster)(nil),                  // 55: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 56: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 57: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 58: seatrial.api.v1.EnrollClusterResponse
-	(*RevokeClusterRequest)(nil),     // 59: seatrial.api.v1.RevokeClusterRequest
-	(*RevokeClusterResponse)(nil),    // 60: seatrial.api.v1.RevokeClusterResponse
-	(*RotateClusterKeyRequest)(nil),  // 61: seatrial.api.v1.RotateClusterKeyRequest
-	(*RotateClusterKeyResponse)(nil), // 62: seatrial.api.v1.RotateClusterKeyResponse
-	(*DrainClusterRequest)(nil),      // 63: seatrial.api.v1.DrainClusterRequest
-	(*DrainClusterResponse)(nil),     // 64: seatrial.api.v1.DrainClusterResponse
-	(*UndrainClusterRequest)(nil),    // 65: seatrial.api.v1.UndrainClusterRequest
-	(*UndrainClusterResponse)(nil),   // 66: seatrial.api.v1.UndrainClusterResponse
-	(*LimitClusterRequest)(nil),      // 67: seatrial.api.v1.LimitClusterRequest
-	(*ExamineClusterRequest)(nil),    // 68: seatrial.api.v1.ExamineClusterRequest
-	(*ExamineClusterResponse)(nil),   // 69: seatrial.api.v1.ExamineClusterResponse
-	(*ClusterCheck)(nil),             // 70: seatrial.api.v1.ClusterCheck
-	(*LimitClusterResponse)(nil),     // 71: seatrial.api.v1.LimitClusterResponse
-	(*ListClustersRequest)(nil),      // 72: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 73: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 74: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 75: seatrial.api.v1.ListEnvironmentsResponse
-	(*ExchangeTokenRequest)(nil),     // 76: seatrial.api.v1.ExchangeTokenRequest
-	(*ExchangeTokenResponse)(nil),    // 77: seatrial.api.v1.ExchangeTokenResponse
-	(*WhoAmIRequest)(nil),            // 78: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 79: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 80: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 81: seatrial.api.v1.CreateTokenResponse
-	(*Token)(nil),                    // 82: seatrial.api.v1.Token
-	(*ListTokensRequest)(nil),        // 83: seatrial.api.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 84: seatrial.api.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 85: seatrial.api.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 86: seatrial.api.v1.RevokeTokenResponse
-	(*SignInRequest)(nil),            // 87: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 88: seatrial.api.v1.SignInResponse
-	nil,                              // 89: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 90: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 91: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 92: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 93: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 94: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 95: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 96: seatrial.api.v1.Schedule
-	(*Trigger)(nil),                  // 97: seatrial.api.v1.Trigger
-	(*Webhook)(nil),                  // 98: seatrial.api.v1.Webhook
-	(*durationpb.Duration)(nil),      // 99: google.protobuf.Duration
+	(*RerunExecutionRequest)(nil),    // 43: seatrial.api.v1.RerunExecutionRequest
+	(*RerunExecutionResponse)(nil),   // 44: seatrial.api.v1.RerunExecutionResponse
+	(*StreamLogRequest)(nil),         // 45: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 46: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 47: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 48: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 49: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 50: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 51: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 52: seatrial.api.v1.ListFilesResponse
+	(*ListMetricsRequest)(nil),       // 53: seatrial.api.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),      // 54: seatrial.api.v1.ListMetricsResponse
+	(*StepMetrics)(nil),              // 55: seatrial.api.v1.StepMetrics
+	(*Sample)(nil),                   // 56: seatrial.api.v1.Sample
+	(*Cluster)(nil),                  // 57: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 58: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 59: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 60: seatrial.api.v1.EnrollClusterResponse
+	(*RevokeClusterRequest)(nil),     // 61: seatrial.api.v1.RevokeClusterRequest
+	(*RevokeClusterResponse)(nil),    // 62: seatrial.api.v1.RevokeClusterResponse
+	(*RotateClusterKeyRequest)(nil),  // 63: seatrial.api.v1.RotateClusterKeyRequest
+	(*RotateClusterKeyResponse)(nil), // 64: seatrial.api.v1.RotateClusterKeyResponse
+	(*DrainClusterRequest)(nil),      // 65: seatrial.api.v1.DrainClusterRequest
+	(*DrainClusterResponse)(nil),     // 66: seatrial.api.v1.DrainClusterResponse
+	(*UndrainClusterRequest)(nil),    // 67: seatrial.api.v1.UndrainClusterRequest
+	(*UndrainClusterResponse)(nil),   // 68: seatrial.api.v1.UndrainClusterResponse
+	(*LimitClusterRequest)(nil),      // 69: seatrial.api.v1.LimitClusterRequest
+	(*ExamineClusterRequest)(nil),    // 70: seatrial.api.v1.ExamineClusterRequest
+	(*ExamineClusterResponse)(nil),   // 71: seatrial.api.v1.ExamineClusterResponse
+	(*ClusterCheck)(nil),             // 72: seatrial.api.v1.ClusterCheck
+	(*LimitClusterResponse)(nil),     // 73: seatrial.api.v1.LimitClusterResponse
+	(*ListClustersRequest)(nil),      // 74: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 75: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 76: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 77: seatrial.api.v1.ListEnvironmentsResponse
+	(*ExchangeTokenRequest)(nil),     // 78: seatrial.api.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),    // 79: seatrial.api.v1.ExchangeTokenResponse
+	(*WhoAmIRequest)(nil),            // 80: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 81: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 82: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 83: seatrial.api.v1.CreateTokenResponse
+	(*Token)(nil),                    // 84: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 85: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 86: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 87: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 88: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 89: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 90: seatrial.api.v1.SignInResponse
+	nil,                              // 91: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 92: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 93: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 94: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 95: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 96: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 97: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 98: seatrial.api.v1.Schedule
+	(*Trigger)(nil),                  // 99: seatrial.api.v1.Trigger
+	(*Webhook)(nil),                  // 100: seatrial.api.v1.Webhook
+	(*durationpb.Duration)(nil),      // 101: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	89,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	95,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	91,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	97,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	95,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
-	90,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	95,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	97,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	92,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	97,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	96,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	97,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	98,  // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	95,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	58,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	98,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	99,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	100, // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	97,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 17: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	5,   // 18: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	6,   // 19: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,   // 20: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,   // 21: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	91,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	95,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	95,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	93,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	97,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	97,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	97,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	23,  // 26: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	22,  // 27: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	21,  // 28: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	20,  // 29: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
 	1,   // 30: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	24,  // 31: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	92,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	94,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,   // 33: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	95,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	97,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	97,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	26,  // 36: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	25,  // 37: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
 	2,   // 38: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	95,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	97,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	97,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 41: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
 	1,   // 42: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	95,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	97,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	97,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 45: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
 	28,  // 46: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
 	27,  // 47: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	99,  // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	99,  // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	101, // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	101, // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
 	1,   // 50: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	93,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	95,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	31,  // 52: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
 	19,  // 53: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 54: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
@@ -7173,108 +7309,111 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	19,  // 57: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 58: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 59: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	99,  // 60: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46,  // 61: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49,  // 62: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53,  // 63: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 64: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54,  // 65: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	99,  // 66: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	99,  // 67: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	95,  // 68: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	95,  // 69: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	95,  // 70: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	95,  // 71: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	95,  // 72: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
-	94,  // 73: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	95,  // 74: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 75: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 76: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	95,  // 77: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 78: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 79: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 80: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 81: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 82: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	70,  // 83: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
-	95,  // 84: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
-	55,  // 85: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 86: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 87: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	95,  // 88: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 89: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	99,  // 90: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	95,  // 91: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 92: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	95,  // 93: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 94: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	82,  // 95: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	95,  // 96: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 97: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 98: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 99: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 100: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 101: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 102: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 103: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 104: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 105: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 106: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 107: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 108: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 109: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 110: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 111: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 112: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 113: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 114: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 115: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
-	65,  // 116: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
-	67,  // 117: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
-	68,  // 118: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
-	72,  // 119: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	74,  // 120: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	78,  // 121: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	80,  // 122: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	83,  // 123: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	85,  // 124: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	87,  // 125: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	76,  // 126: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 127: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 128: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 129: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 130: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 131: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 132: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 133: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 134: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 135: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 136: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 137: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 138: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 139: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 140: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 141: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 142: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 143: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 144: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 145: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
-	66,  // 146: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
-	71,  // 147: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
-	69,  // 148: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
-	73,  // 149: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	75,  // 150: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	79,  // 151: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	81,  // 152: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	84,  // 153: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	86,  // 154: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	88,  // 155: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	77,  // 156: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	127, // [127:157] is the sub-list for method output_type
-	97,  // [97:127] is the sub-list for method input_type
-	97,  // [97:97] is the sub-list for extension type_name
-	97,  // [97:97] is the sub-list for extension extendee
-	0,   // [0:97] is the sub-list for field type_name
+	19,  // 60: seatrial.api.v1.RerunExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	101, // 61: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	48,  // 62: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	51,  // 63: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	55,  // 64: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 65: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	56,  // 66: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	101, // 67: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	101, // 68: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	97,  // 69: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	97,  // 70: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	97,  // 71: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	97,  // 72: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	97,  // 73: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	96,  // 74: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	97,  // 75: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	57,  // 76: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	58,  // 77: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	97,  // 78: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	57,  // 79: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 80: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 81: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 82: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 83: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	72,  // 84: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
+	97,  // 85: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
+	57,  // 86: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 87: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	58,  // 88: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	97,  // 89: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	97,  // 90: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	101, // 91: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	97,  // 92: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	97,  // 93: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	97,  // 94: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	97,  // 95: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	84,  // 96: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	97,  // 97: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 98: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 99: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 100: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 101: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 102: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 103: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 104: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 105: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 106: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 107: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 108: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 109: seatrial.api.v1.ExecutionService.RerunExecution:input_type -> seatrial.api.v1.RerunExecutionRequest
+	45,  // 110: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	47,  // 111: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	50,  // 112: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	53,  // 113: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	59,  // 114: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	61,  // 115: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	63,  // 116: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	65,  // 117: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	67,  // 118: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	69,  // 119: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	70,  // 120: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
+	74,  // 121: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	76,  // 122: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	80,  // 123: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	82,  // 124: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	85,  // 125: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	87,  // 126: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	89,  // 127: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	78,  // 128: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 129: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 130: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 131: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 132: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 133: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 134: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 135: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 136: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 137: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 138: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 139: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 140: seatrial.api.v1.ExecutionService.RerunExecution:output_type -> seatrial.api.v1.RerunExecutionResponse
+	46,  // 141: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	49,  // 142: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	52,  // 143: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	54,  // 144: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	60,  // 145: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	62,  // 146: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	64,  // 147: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	66,  // 148: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	68,  // 149: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	73,  // 150: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	71,  // 151: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
+	75,  // 152: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	77,  // 153: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	81,  // 154: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	83,  // 155: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	86,  // 156: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	88,  // 157: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	90,  // 158: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	79,  // 159: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	129, // [129:160] is the sub-list for method output_type
+	98,  // [98:129] is the sub-list for method input_type
+	98,  // [98:98] is the sub-list for extension type_name
+	98,  // [98:98] is the sub-list for extension extendee
+	0,   // [0:98] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -7293,7 +7432,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   92,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
