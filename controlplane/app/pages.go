@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/archive"
 	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -21,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
@@ -51,6 +53,7 @@ type pages struct {
 	blobs   blobs
 	logs    *logchunk.Reader
 	install api.Install
+	catalog *catalog.Catalog
 }
 
 func newPages(p *parts, run runner) (*pages, error) {
@@ -58,7 +61,7 @@ func newPages(p *parts, run runner) (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read logs: %w", err)
 	}
-	return &pages{records: p.store, auth: p.auth, people: p.people, access: p.access, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
+	return &pages{records: p.store, auth: p.auth, people: p.people, access: p.access, runner: run, blobs: p.blobs, logs: logs, install: p.install(), catalog: p.catalog}, nil
 }
 
 // SignIn implements view.Sessions.
@@ -314,6 +317,29 @@ func (a *pages) Template(ctx context.Context, name string) (view.Template, error
 // Policies implements view.Catalog.
 func (a *pages) Policies(ctx context.Context) ([]workflow.Record, error) {
 	return a.records.Policies(ctx) //nolint:wrapcheck // transparent
+}
+
+// policyDocument is what messages call the document of a form.
+const policyDocument = "the policy"
+
+// ApplyPolicy implements view.Catalog.
+func (a *pages) ApplyPolicy(ctx context.Context, source, team string) (view.Applied, error) {
+	return a.apply(ctx, catalog.Request{File: policyDocument, Source: source, Team: team})
+}
+
+// CheckPolicy implements view.Catalog.
+func (a *pages) CheckPolicy(ctx context.Context, source string) (view.Applied, error) {
+	return a.apply(ctx, catalog.Request{File: policyDocument, Source: source, DryRun: true})
+}
+
+// apply refuses documents of other kinds: the page would not show what has become of them.
+func (a *pages) apply(ctx context.Context, r catalog.Request) (view.Applied, error) {
+	if kind := parse.Read([]byte(r.Source)).Kind; kind != document.ReadinessPolicyKind {
+		return view.Applied{}, fault.New(fault.Invalid, "it is not the document of a readiness policy").WithField("kind").
+			WithHint("Begin with kind: %s.", document.ReadinessPolicyKind)
+	}
+	done, err := a.catalog.Apply(ctx, r)
+	return view.Applied{Record: done.Record, Created: done.Outcome == catalog.Created, Changed: done.Outcome == catalog.Changed}, err //nolint:wrapcheck // transparent
 }
 
 // Clusters implements view.Fleet.

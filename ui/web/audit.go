@@ -72,6 +72,7 @@ func actions() map[string]string {
 		"POST /o/{org}/settings/pipelines":                                        "SetTrustRule",
 		"POST /o/{org}/settings/pipelines/{rule}/delete":                          "DeleteTrustRule",
 		"POST /o/{org}/settings/policies":                                         "DryRunPolicy",
+		"POST /o/{org}/settings/policies/save":                                    "ApplyWorkflow",
 		"POST /o/{org}/settings/tokens":                                           "CreateToken",
 		"POST /o/{org}/settings/tokens/{id}/revoke":                               "RevokeToken",
 	}

@@ -127,7 +127,7 @@ func correctable(err error) (pages.Wrong, bool) {
 	}
 	switch f.Kind {
 	case fault.Invalid, fault.Conflict, fault.Exhausted, fault.Unavailable, fault.Unsupported:
-		return pages.Wrong{Field: f.Field, Message: sentence(f.Message), Hint: f.Hint}, true
+		return pages.Wrong{Field: f.Field, Message: sentence(f.Message), Hint: f.Hint, Places: f.Places}, true
 	case fault.NotFound, fault.Unauthenticated, fault.Forbidden, fault.Internal:
 	}
 	return pages.Wrong{}, false

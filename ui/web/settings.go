@@ -47,6 +47,7 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/repositories/{name}/remove": s.removeRepository,
 		"GET " + home + "/policies":                    s.policies,
 		"POST " + home + "/policies":                   s.tryPolicy,
+		"POST " + home + "/policies/save":              s.savePolicy,
 		"GET " + home + "/snapshots":                   s.snapshots,
 		"POST " + home + "/snapshots/{id}/revoke":      s.revokeSnapshot,
 		"GET " + home + "/usage":                       s.quotas,

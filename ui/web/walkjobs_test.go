@@ -148,7 +148,8 @@ func settingsJobs() []job {
 			visit("/o/acme/settings/members"), fill("E-mail", "new@acme.example"), press("Make a link", ""), see("/invitations/"), visit("/invitations/" + viewfake.Link), fill("Your name", "Ada"), fill("Password", "battery staple"), press("Join", ""), on("/o/acme"),
 		}},
 		{does: "try a policy", pages: []string{"policies"}, steps: []step{
-			visit("/o/acme/settings/policies"), follow("Change and try", "prod-gate"), press("Try", ""), see("would change the verdict on 1 of 6 past releases"),
+			visit("/o/acme/settings/policies"), follow("Change and try", "prod-gate"), press("Try", ""), see("would change the verdict on 1 of 6 past releases", "there is nothing to save"),
+			fill("Document", "kind: ReadinessPolicy\nmetadata: {name: prod-gate}\nspec: {}\n"), press("Try", ""), press("Save as tried", ""), see("prod-gate is saved as revision 4."),
 		}},
 		{does: "change the password", pages: []string{"account"}, steps: []step{
 			visit("/o/acme/settings/account"), fill("Password now", "wrong horse"), fill("New password", "battery staple"), press("Change the password", ""),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
@@ -20,6 +21,7 @@ type Wrong struct {
 	Field   string // name of the input; empty when it is none of them
 	Message string
 	Hint    string
+	Places  []fault.Place // of a document, each with what is wrong there
 }
 
 // at returns the message for an input.

@@ -85,6 +85,17 @@ type Catalog interface {
 	Template(ctx context.Context, name string) (Template, error)
 	// Policies returns the heads of all readiness policies by name.
 	Policies(ctx context.Context) ([]workflow.Record, error)
+	// ApplyPolicy stores the document of a readiness policy; team is the owner of a new one, empty for the viewer's. What is wrong with it is
+	// fault.Invalid with its places.
+	ApplyPolicy(ctx context.Context, source, team string) (Applied, error)
+	// CheckPolicy says what applying it would do, and does not.
+	CheckPolicy(ctx context.Context, source string) (Applied, error)
+}
+
+// Applied is what became of a document, or would. The record has no source.
+type Applied struct {
+	Record           workflow.Record
+	Created, Changed bool // neither when it is stored already
 }
 
 // Template is a template with its source, the parameters it declares, and the names of the workflows that use it.
