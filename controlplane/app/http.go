@@ -141,7 +141,7 @@ func (p *parts) pages(run runner) (http.Handler, error) {
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
 		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, Access: p.access, SSO: a, History: a, Launcher: a, Catalog: a, Origins: p.store, Repositories: p.mirror, Fleet: a, Releases: p.releases, Snapshots: p.share, Schedules: p.schedules, Triggers: p.triggers, Webhooks: p.webhooks, Tests: p.tests, Insight: p.insight, Search: p.search, Outlook: p.outlook, Audit: p.store, Logs: a, Events: p.bus, Log: p.log,
-		PublicURL: p.Config.PublicURL, Draining: p.draining,
+		PublicURL: p.Config.PublicURL, Draining: p.draining, Retention: p.kept(),
 	})
 }
 

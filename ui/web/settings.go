@@ -51,6 +51,7 @@ func (s *site) settings() map[string]memberPage {
 		"GET " + home + "/snapshots":                   s.snapshots,
 		"POST " + home + "/snapshots/{id}/revoke":      s.revokeSnapshot,
 		"GET " + home + "/usage":                       s.quotas,
+		"GET " + home + "/retention":                   s.retention,
 		"GET " + home + "/access":                      s.access,
 		"POST " + home + "/access":                     s.setAccess,
 		"POST " + home + "/access/providers":           s.setProvider,

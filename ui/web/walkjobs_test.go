@@ -167,6 +167,9 @@ func settingsJobs() []job {
 			visit("/o/acme/settings/repositories"), see("params.user is not declared; did you mean users?"), unfold("Change", "shop"), press("Read shop now", ""),
 			on("/o/acme/settings/repositories"),
 		}},
+		{does: "how long things are kept", pages: []string{"retention"}, steps: []step{
+			visit("/o/acme/settings/usage"), follow("Retention", ""), see("Results of tests", "400 days", "--keep-results of the control plane", "at most 90 days"),
+		}},
 		{does: "what is used", pages: []string{"usage"}, steps: []step{visit("/o/acme/settings/usage"), see("183", "nearly used up", "20 GiB")}},
 		{does: "switch single keys off", pages: []string{"keyboard"}, steps: []step{
 			visit("/o/acme/keyboard"), press("Switch single keys off", ""), see("Switch single keys on"),

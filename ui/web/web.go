@@ -49,6 +49,7 @@ type Options struct {
 	Audit        audit.Store
 	Logs         view.Logs
 	Events       view.Events
+	Retention    []view.Kept
 	Log          *slog.Logger
 
 	// PublicURL is the address that people use, such as https://seatrial.example.com. With https, cookies are kept to encrypted
@@ -68,7 +69,7 @@ type Options struct {
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
 		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Snapshots == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
-		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || len(o.Retention) == 0 || o.Log == nil
 }
 
 // site is the handler with what it was given.
