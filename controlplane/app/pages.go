@@ -41,6 +41,8 @@ type records interface {
 	api.History
 	api.Fleet
 	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
+	FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
+	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 }
 
 // pages gives ui/web what it asks for, from the parts that the API uses too.
@@ -155,6 +157,11 @@ func (a *pages) Execution(ctx context.Context, id execution.ID) (execution.Execu
 	return a.records.Execution(ctx, id) //nolint:wrapcheck // transparent
 }
 
+// LastExecutions implements view.History.
+func (a *pages) LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error) {
+	return a.records.LastExecutions(ctx, workflows) //nolint:wrapcheck // transparent
+}
+
 // Results implements view.History.
 func (a *pages) Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error) {
 	return a.records.Results(ctx, id, nil, size, after) //nolint:wrapcheck // transparent
@@ -225,8 +232,8 @@ func (a *pages) Cancel(ctx context.Context, id execution.ID, reason string) erro
 }
 
 // Workflows implements view.Catalog.
-func (a *pages) Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
-	return a.records.Workflows(ctx, size, after) //nolint:wrapcheck // transparent
+func (a *pages) Workflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error) {
+	return a.records.FindWorkflows(ctx, f, size, after) //nolint:wrapcheck // transparent
 }
 
 // Workflow implements view.Catalog. What an earlier version accepted is shown without parameters when this one cannot read it.

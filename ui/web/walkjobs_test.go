@@ -192,6 +192,12 @@ func findJobs() []job {
 		{does: "what the catalog has", pages: []string{"catalog", "template", "templates"}, steps: []step{
 			visit("/o/acme/catalog"), follow("playwright", ""), see("Browser tests: the image"),
 		}},
+		{does: "find a workflow", pages: []string{"catalog"}, steps: []step{
+			visit("/o/acme/catalog"), fill("Name or description", "check"), fill("Last run", "failed"), press("Filter", "Name or description"), see("shell-check"), miss("checkout-api"),
+			filled("Name or description", "check"), filled("Last run", "failed"), fill("Labels, as app=shop", "shop"), press("Filter", "Name or description"), see("is no label"),
+			fill("Labels, as app=shop", "app=none"), press("Filter", "Name or description"), see("No workflow of the catalog has"), follow("Show the whole catalog", ""), see("checkout-api"),
+			follow("tier=api", "checkout-api"), on("/o/acme/catalog?label=tier%3Dapi"),
+		}},
 		{does: "what has changed in a document", pages: []string{"history", "template-history"}, steps: []step{
 			visit("/o/acme/workflows/checkout-api"), follow("History and changes", ""), follow("What changed in revision 6", ""), see("What changed from revision 5 to 6"),
 		}},

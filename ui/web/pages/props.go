@@ -63,6 +63,12 @@ type CatalogProps struct {
 	Paged     bool   // this is not the first page
 	Server    string // address of the control plane, for instructions
 
+	Filter workflow.Filter
+	Labels string // of the filter, as they were written
+	Wrong  Wrong  // of the filter
+	Teams  []tenant.Team
+	Last   map[string]execution.Execution // newest of each workflow, by its name
+
 	Templates     []workflow.Record // only on the first page
 	MoreTemplates bool              // there are others
 }

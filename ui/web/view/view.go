@@ -47,6 +47,8 @@ type Sessions interface {
 type History interface {
 	Executions(ctx context.Context, q ExecutionQuery) (list []execution.Execution, next string, err error)
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	// LastExecutions returns the newest execution of each workflow that has run, by its name.
+	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 	// Results lists worst first.
 	Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error)
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
@@ -79,7 +81,7 @@ type Launcher interface {
 
 // Catalog reads workflows, templates and readiness policies for the viewer of the context.
 type Catalog interface {
-	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	Workflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
 	Workflow(ctx context.Context, name string) (Workflow, error)
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	Template(ctx context.Context, name string) (Template, error)

@@ -39,6 +39,21 @@ func (w *World) Executions(ctx context.Context, q view.ExecutionQuery) ([]execut
 	return part, next, nil
 }
 
+// LastExecutions returns the newest of each.
+func (w *World) LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error) {
+	out := map[string]execution.Execution{}
+	for _, name := range workflows {
+		list, _, err := w.Executions(ctx, view.ExecutionQuery{Workflow: name, Size: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > 0 {
+			out[name] = list[0]
+		}
+	}
+	return out, nil
+}
+
 // Execution returns one.
 func (w *World) Execution(ctx context.Context, id execution.ID) (execution.Execution, error) {
 	if err := w.allowed(ctx); err != nil {
