@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"golang.org/x/sync/singleflight"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -45,6 +46,7 @@ type guard struct {
 	reviews Reviews
 	pods    work.Pods
 	busy    chan struct{}
+	asked   singleflight.Group // by token
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]remembered
@@ -83,17 +85,33 @@ func (g *guard) pod(ctx context.Context, token string) (work.PodIdentity, error)
 	if pod, ok := g.recall(key); ok {
 		return pod, nil
 	}
+	// The requests with which a runner begins come at once, with one token: one review answers them. It goes on when the request that
+	// asked first is given up, and ends by itself.
+	pod, err, _ := g.asked.Do(string(key[:]), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reviewFor)
+		defer cancel()
+		return g.review(ctx, key, token)
+	})
+	id, _ := pod.(work.PodIdentity)
+	return id, err //nolint:wrapcheck // it is review's
+}
+
+// review has the API server say whose a token is, and remembers it.
+func (g *guard) review(ctx context.Context, key [sha256.Size]byte, token string) (work.PodIdentity, error) {
+	if pod, ok := g.recall(key); ok { // another review ended meanwhile
+		return pod, nil
+	}
 	select {
 	case g.busy <- struct{}{}:
 		defer func() { <-g.busy }()
 	case <-ctx.Done():
-		return work.PodIdentity{}, connect.NewError(connect.CodeUnavailable, fmt.Errorf("review the token: %w", ctx.Err()))
+		return work.PodIdentity{}, unreviewed(ctx.Err())
 	}
 	review, err := g.reviews.Create(ctx, &authenticationv1.TokenReview{
 		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{jobspec.Audience}},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return work.PodIdentity{}, connect.NewError(connect.CodeUnavailable, fmt.Errorf("review the token: %w", err))
+		return work.PodIdentity{}, unreviewed(err)
 	}
 	pod, err := identify(review.Status)
 	if err != nil {
@@ -101,6 +119,10 @@ func (g *guard) pod(ctx context.Context, token string) (work.PodIdentity, error)
 	}
 	g.remember(key, pod)
 	return pod, nil
+}
+
+func unreviewed(err error) error {
+	return connect.NewError(connect.CodeUnavailable, fmt.Errorf("review the token: %w", err))
 }
 
 // identify reads the pod from a review.

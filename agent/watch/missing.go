@@ -24,7 +24,7 @@ func lostNamespace(ns string) string {
 		"or name another one in the environment, and run the test again.", ns)
 }
 
-// missing concludes that a Job is gone once the API server has said so.
+// missing concludes that a Job is gone: once the API server has said so, unless its attempt was over before.
 func (w *Watcher) missing(ctx context.Context, id string) error {
 	w.mu.Lock()
 	seen, ok := w.known[id]
@@ -37,14 +37,11 @@ func (w *Watcher) missing(ctx context.Context, id string) error {
 	if err != nil {
 		return err //nolint:wrapcheck // says it all
 	}
-	_, err = w.o.Client.Jobs(ns).Get(ctx, name, metav1.GetOptions{})
-	ending := !seen.over && w.namespaceEnds(ctx, ns) // the Jobs of what has ended are deleted all the time
-	switch {
-	case err == nil:
-		return errors.New("the cache does not know a Job that exists")
-	case apierrors.IsForbidden(err) && (ending || w.endedBefore(ns)): // the Role goes with its namespace
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("read Job %s/%s: %w", ns, name, err)
+	ending := false
+	if !seen.over { // the Jobs of what has ended are deleted all the time, and nothing is concluded from it
+		if ending, err = w.reallyMissing(ctx, ns, name); err != nil {
+			return err
+		}
 	}
 	u := gone(id, ns, time.Now())
 	if ending {
@@ -61,6 +58,20 @@ func (w *Watcher) missing(ctx context.Context, id string) error {
 	}
 	w.o.Sink.Update(u)
 	return nil
+}
+
+// reallyMissing asks the API server whether a Job is gone, and whether its namespace goes with it. The error says that it is not known.
+func (w *Watcher) reallyMissing(ctx context.Context, ns, name string) (ending bool, err error) {
+	_, err = w.o.Client.Jobs(ns).Get(ctx, name, metav1.GetOptions{})
+	ending = w.namespaceEnds(ctx, ns)
+	switch {
+	case err == nil:
+		return false, errors.New("the cache does not know a Job that exists")
+	case apierrors.IsForbidden(err) && (ending || w.endedBefore(ns)): // the Role goes with its namespace
+	case !apierrors.IsNotFound(err):
+		return false, fmt.Errorf("read Job %s/%s: %w", ns, name, err)
+	}
+	return ending, nil
 }
 
 func (w *Watcher) endedBefore(ns string) bool {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
@@ -61,6 +62,7 @@ type Watcher struct {
 // attemptSeen is what is kept of an attempt: where it is, and whether nothing can happen to it any more.
 type attemptSeen struct {
 	namespace string
+	job       types.UID
 	over      bool
 }
 
@@ -310,7 +312,7 @@ func (w *Watcher) judge(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) 
 	}
 	v := Judge(seen, time.Now(), w.o.Grace)
 	w.mu.Lock()
-	w.known[id] = attemptSeen{job.Namespace, v.over()}
+	w.known[id] = attemptSeen{job.Namespace, job.UID, w.known[id].over && w.known[id].job == job.UID || v.over()}
 	if v.Update.Report.GetReason() == "" {
 		delete(w.troubles, id)
 	}
@@ -322,7 +324,7 @@ func (w *Watcher) judge(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) 
 // refresh asks the API server where the cache would lead to a conclusion, and for the events that tell why nothing happens.
 func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 	ns, id := s.Job.Namespace, s.Job.Labels[jobspec.LabelAttempt]
-	if lost(s) {
+	if lost(s) && !w.wasOver(s.Job) {
 		if err := w.renew(ctx, s); err != nil {
 			return err
 		}
@@ -348,6 +350,14 @@ func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 		return w.events(ctx, s, ns, string(s.Pod.UID))
 	}
 	return nil
+}
+
+// wasOver reports whether nothing can happen to the attempt of a Job any more since it was looked at last.
+func (w *Watcher) wasOver(job *batchv1.Job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := w.known[job.Labels[jobspec.LabelAttempt]]
+	return seen.over && seen.job == job.UID
 }
 
 func slow(pod *corev1.Pod) bool {

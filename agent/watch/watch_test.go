@@ -333,3 +333,27 @@ func waitFor(t *testing.T, what func() bool) {
 		}
 	}
 }
+
+// The agent deletes the Jobs of what is over: nothing is concluded from that, so the API server is not asked about it.
+func TestWatcher_WhatIsOverGoesWithoutQuestions(t *testing.T) {
+	t.Parallel()
+	b := setup(t, workfake.NewCluster(t), "tests")
+	b.cluster.Put(live(t))
+	ended := pod(t, "running", func(p *corev1.Pod) { p.Status = pod(t, "exit-7").Status })
+	b.cluster.Put(ended)
+	b.sink.next(t, "it is over", func(u work.Update) bool { return u.Pod != nil && u.Pod.Ended })
+	before := len(b.cluster.Calls())
+	now := metav1.Now()
+	ended.DeletionTimestamp, ended.Finalizers = &now, []string{"kubernetes"}
+	b.cluster.Put(ended)
+	b.sink.next(t, "its pod is being deleted", func(u work.Update) bool { return u.Pod != nil && u.Pod.Ended })
+	b.cluster.Delete("jobs", "tests", live(t).Name)
+	b.sink.next(t, "the Job is gone", func(u work.Update) bool { return u.Gone })
+	b.cluster.Delete("pods", "tests", ended.Name)
+	b.sink.next(t, "the pod is gone too", func(u work.Update) bool { return u.Gone && u.Pod == nil })
+	for _, c := range b.cluster.Calls()[before:] {
+		if c.Resource == "jobs" {
+			t.Errorf("the API server was asked: %+v", c)
+		}
+	}
+}

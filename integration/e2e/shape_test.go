@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,8 +62,9 @@ func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing
 	p.ended(t, p.run(t, "hello")) // it has worked before
 	pid := a.pid(t)
 	a.released(t)
-	settled(t, pid)
 	audit := filepath.Join(a.kube.Dir, "log", "audit.log")
+	cost(t, p, a, audit)
+	settled(t, pid)
 	begin := size(t, audit)
 	before := cpuTicks(t, pid)
 	<-time.After(idle) // what is measured is a span of time
@@ -79,6 +81,26 @@ func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing
 	}
 	if used > 0.5 {
 		t.Errorf("the idle agent uses %.2f %% of a processor, the limit is 0.5 %%", used)
+	}
+}
+
+// cost proves that the agent follows an execution by what its watches tell it: it makes the Job, asks once whose the runner's token is, reads
+// the pod once it has ended, and deletes the Job. It asks about a Job only when the runner's word was quicker than the watch.
+func cost(t *testing.T, p *plane, a *agent, audit string) {
+	t.Helper()
+	begin := size(t, audit)
+	p.ended(t, p.run(t, "hello"))
+	a.released(t)
+	asked := requests(t, audit, begin, a.called)
+	t.Logf("figures: an execution costs the API server %d calls of the agent", len(asked))
+	read := slices.IndexFunc(asked, func(c string) bool { return strings.HasPrefix(c, "get ") && strings.Contains(c, "/pods/") })
+	removed := slices.IndexFunc(asked, func(c string) bool { return strings.HasPrefix(c, "delete ") })
+	if read < 0 || removed < read {
+		return
+	}
+	_, job, _ := strings.Cut(asked[removed], " ")
+	if slices.Contains(asked, "get "+job) {
+		t.Errorf("the agent asked about a Job whose end it knew:\n%s", strings.Join(asked, "\n"))
 	}
 }
 
