@@ -49,6 +49,7 @@ type world struct {
 	reason    string
 	resumed   execution.Resume
 	again     execution.Again
+	sought    workflow.Filter
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
 	recorded  []audit.Entry
@@ -169,8 +170,8 @@ func (w *world) Workflow(ctx context.Context, name string) (workflow.Record, err
 	return r, nil
 }
 
-func (w *world) Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
-	w.size, w.after = size, after
+func (w *world) FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error) {
+	w.size, w.after, w.sought = size, after, f
 	for _, r := range w.workflows {
 		list = append(list, r)
 	}

@@ -23,8 +23,8 @@ import (
 // Catalog reads workflows and templates for the viewer of the context.
 type Catalog interface {
 	Workflow(ctx context.Context, name string) (workflow.Record, error)
-	// Workflows lists by name without sources.
-	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	// FindWorkflows lists those that match by name, without sources.
+	FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
 	Template(ctx context.Context, name string) (workflow.Record, error)
 	// Templates lists by name without sources.
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)

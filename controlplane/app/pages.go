@@ -41,7 +41,6 @@ type records interface {
 	api.History
 	api.Fleet
 	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
-	FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
 	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 }
 

@@ -19,7 +19,7 @@ import (
 func (s *site) frame(r *http.Request, title string, area parts.Area) parts.Frame {
 	f := parts.Frame{Title: title, Assets: s.static.Assets, Theme: theme(r), Path: "/", Now: s.Now(), Area: area, NoKeys: !keys(r), Still: r.URL.Query().Has(parts.Still)}
 	if r.Method == http.MethodGet {
-		f.Path = r.URL.RequestURI()
+		f.Path, f.Data = r.URL.RequestURI(), s.hasData(r)
 	}
 	if m, ok := r.Context().Value(memberKey{}).(view.Member); ok {
 		f.Org, f.Email = m.Organization, m.Viewer.Name
@@ -52,6 +52,10 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.ErrorContext(r.Context(), "page failed", "id", id, "path", loggable(r), "error", err)
 	default:
 		s.Log.DebugContext(r.Context(), "page refused", "id", id, "path", loggable(r), "error", err)
+	}
+	if s.wantsData(r) {
+		failData(w, kind, p.Message, p.Hint, id)
+		return
 	}
 	p.Frame = s.frame(r, p.Title, "")
 	if err := render(r.Context(), w, p.Status, pages.Problem, p); err != nil {

@@ -52,7 +52,7 @@ type Store interface {
 
 // Finding is how the catalog is looked through.
 type Finding interface {
-	FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
+	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 }
 

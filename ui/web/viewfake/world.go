@@ -6,8 +6,8 @@ import (
 	"context"
 	"io"
 	"slices"
-	"strings"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 

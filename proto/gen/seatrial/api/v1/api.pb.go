@@ -1117,9 +1117,19 @@ func (x *GetWorkflowResponse) GetWorkflow() *Workflow {
 }
 
 type ListWorkflowsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	PageSize  int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// In the name or the description, in capitals or not.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Name of the team that owns it.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// All of them.
+	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Of the newest execution.
+	LastStatus Status `protobuf:"varint,6,opt,name=last_status,json=lastStatus,proto3,enum=seatrial.api.v1.Status" json:"last_status,omitempty"`
+	// Only those that have not run yet.
+	NeverRan      bool `protobuf:"varint,7,opt,name=never_ran,json=neverRan,proto3" json:"never_ran,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1166,6 +1176,41 @@ func (x *ListWorkflowsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListWorkflowsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListWorkflowsRequest) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *ListWorkflowsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListWorkflowsRequest) GetLastStatus() Status {
+	if x != nil {
+		return x.LastStatus
+	}
+	return Status_STATUS_UNSPECIFIED
+}
+
+func (x *ListWorkflowsRequest) GetNeverRan() bool {
+	if x != nil {
+		return x.NeverRan
+	}
+	return false
 }
 
 type ListWorkflowsResponse struct {
@@ -6597,12 +6642,21 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x12GetWorkflowRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
 	"\x13GetWorkflowResponse\x125\n" +
-	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\"^\n" +
+	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\"\x81\x03\n" +
 	"\x14ListWorkflowsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x1c\n" +
+	"\x04text\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12\x1c\n" +
+	"\x04team\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\x04team\x12S\n" +
+	"\x06labels\x18\x05 \x03(\v21.seatrial.api.v1.ListWorkflowsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10\x14R\x06labels\x128\n" +
+	"\vlast_status\x18\x06 \x01(\x0e2\x17.seatrial.api.v1.StatusR\n" +
+	"lastStatus\x12\x1b\n" +
+	"\tnever_ran\x18\a \x01(\bR\bneverRan\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"x\n" +
 	"\x15ListWorkflowsResponse\x127\n" +
 	"\tworkflows\x18\x01 \x03(\v2\x19.seatrial.api.v1.WorkflowR\tworkflows\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
@@ -7143,7 +7197,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -7238,182 +7292,185 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*SignInResponse)(nil),           // 90: seatrial.api.v1.SignInResponse
 	nil,                              // 91: seatrial.api.v1.Workflow.LabelsEntry
 	nil,                              // 92: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 93: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 94: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 95: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 96: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 97: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 98: seatrial.api.v1.Schedule
-	(*Trigger)(nil),                  // 99: seatrial.api.v1.Trigger
-	(*Webhook)(nil),                  // 100: seatrial.api.v1.Webhook
-	(*durationpb.Duration)(nil),      // 101: google.protobuf.Duration
+	nil,                              // 93: seatrial.api.v1.ListWorkflowsRequest.LabelsEntry
+	nil,                              // 94: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 95: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 96: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 97: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 98: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 99: seatrial.api.v1.Schedule
+	(*Trigger)(nil),                  // 100: seatrial.api.v1.Trigger
+	(*Webhook)(nil),                  // 101: seatrial.api.v1.Webhook
+	(*durationpb.Duration)(nil),      // 102: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
 	91,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	97,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	98,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	97,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	98,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
 	92,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	97,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	98,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
 	58,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	98,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	99,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	100, // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	97,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	99,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	100, // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	101, // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	98,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 17: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,   // 18: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,   // 19: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,   // 20: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,   // 21: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	93,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	97,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	97,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	97,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23,  // 26: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22,  // 27: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21,  // 28: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20,  // 29: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,   // 30: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24,  // 31: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	94,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,   // 33: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	97,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	97,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26,  // 36: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25,  // 37: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,   // 38: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	97,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	97,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 41: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,   // 42: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	97,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	97,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 45: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28,  // 46: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27,  // 47: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	101, // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	101, // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,   // 50: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	95,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31,  // 52: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19,  // 53: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 54: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,   // 55: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19,  // 56: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19,  // 57: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 58: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 59: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 60: seatrial.api.v1.RerunExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	101, // 61: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	48,  // 62: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	51,  // 63: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	55,  // 64: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 65: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	56,  // 66: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	101, // 67: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	101, // 68: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	97,  // 69: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	97,  // 70: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	97,  // 71: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	97,  // 72: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	97,  // 73: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
-	96,  // 74: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	97,  // 75: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	57,  // 76: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	58,  // 77: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	97,  // 78: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	57,  // 79: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	57,  // 80: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	57,  // 81: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	57,  // 82: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	57,  // 83: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	72,  // 84: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
-	97,  // 85: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
-	57,  // 86: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	57,  // 87: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	58,  // 88: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	97,  // 89: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	97,  // 90: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	101, // 91: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	97,  // 92: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	97,  // 93: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	97,  // 94: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	97,  // 95: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	84,  // 96: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	97,  // 97: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 98: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 99: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 100: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 101: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 102: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 103: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 104: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 105: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 106: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 107: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 108: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 109: seatrial.api.v1.ExecutionService.RerunExecution:input_type -> seatrial.api.v1.RerunExecutionRequest
-	45,  // 110: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	47,  // 111: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	50,  // 112: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	53,  // 113: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	59,  // 114: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	61,  // 115: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	63,  // 116: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	65,  // 117: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
-	67,  // 118: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
-	69,  // 119: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
-	70,  // 120: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
-	74,  // 121: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	76,  // 122: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	80,  // 123: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	82,  // 124: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	85,  // 125: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	87,  // 126: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	89,  // 127: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	78,  // 128: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 129: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 130: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 131: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 132: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 133: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 134: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 135: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 136: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 137: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 138: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 139: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 140: seatrial.api.v1.ExecutionService.RerunExecution:output_type -> seatrial.api.v1.RerunExecutionResponse
-	46,  // 141: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	49,  // 142: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	52,  // 143: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	54,  // 144: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	60,  // 145: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	62,  // 146: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	64,  // 147: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	66,  // 148: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
-	68,  // 149: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
-	73,  // 150: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
-	71,  // 151: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
-	75,  // 152: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	77,  // 153: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	81,  // 154: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	83,  // 155: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	86,  // 156: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	88,  // 157: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	90,  // 158: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	79,  // 159: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	129, // [129:160] is the sub-list for method output_type
-	98,  // [98:129] is the sub-list for method input_type
-	98,  // [98:98] is the sub-list for extension type_name
-	98,  // [98:98] is the sub-list for extension extendee
-	0,   // [0:98] is the sub-list for field type_name
+	93,  // 18: seatrial.api.v1.ListWorkflowsRequest.labels:type_name -> seatrial.api.v1.ListWorkflowsRequest.LabelsEntry
+	1,   // 19: seatrial.api.v1.ListWorkflowsRequest.last_status:type_name -> seatrial.api.v1.Status
+	5,   // 20: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 21: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 22: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 23: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	94,  // 24: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	98,  // 25: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	98,  // 26: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 27: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 28: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 29: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 30: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 31: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 32: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 33: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	95,  // 34: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 35: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	98,  // 36: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 37: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 38: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 39: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 40: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	98,  // 41: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 42: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 43: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 44: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	98,  // 45: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 46: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 47: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 48: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 49: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	102, // 50: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	102, // 51: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 52: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	96,  // 53: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 54: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 55: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 56: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 57: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 58: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 59: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 60: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 61: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 62: seatrial.api.v1.RerunExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	102, // 63: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	48,  // 64: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	51,  // 65: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	55,  // 66: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 67: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	56,  // 68: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	102, // 69: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	102, // 70: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	98,  // 71: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	98,  // 72: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	98,  // 73: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	98,  // 74: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	98,  // 75: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	97,  // 76: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	98,  // 77: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	57,  // 78: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	58,  // 79: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	98,  // 80: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	57,  // 81: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 82: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 83: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 84: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 85: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	72,  // 86: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
+	98,  // 87: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
+	57,  // 88: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 89: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	58,  // 90: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	98,  // 91: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 92: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	102, // 93: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	98,  // 94: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 95: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	98,  // 96: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 97: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	84,  // 98: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	98,  // 99: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 100: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 101: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 102: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 103: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 104: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 105: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 106: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 107: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 108: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 109: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 110: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 111: seatrial.api.v1.ExecutionService.RerunExecution:input_type -> seatrial.api.v1.RerunExecutionRequest
+	45,  // 112: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	47,  // 113: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	50,  // 114: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	53,  // 115: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	59,  // 116: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	61,  // 117: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	63,  // 118: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	65,  // 119: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	67,  // 120: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	69,  // 121: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	70,  // 122: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
+	74,  // 123: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	76,  // 124: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	80,  // 125: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	82,  // 126: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	85,  // 127: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	87,  // 128: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	89,  // 129: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	78,  // 130: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 131: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 132: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 133: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 134: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 135: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 136: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 137: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 138: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 139: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 140: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 141: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 142: seatrial.api.v1.ExecutionService.RerunExecution:output_type -> seatrial.api.v1.RerunExecutionResponse
+	46,  // 143: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	49,  // 144: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	52,  // 145: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	54,  // 146: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	60,  // 147: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	62,  // 148: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	64,  // 149: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	66,  // 150: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	68,  // 151: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	73,  // 152: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	71,  // 153: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
+	75,  // 154: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	77,  // 155: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	81,  // 156: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	83,  // 157: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	86,  // 158: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	88,  // 159: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	90,  // 160: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	79,  // 161: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	131, // [131:162] is the sub-list for method output_type
+	100, // [100:131] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -7432,7 +7489,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   94,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
