@@ -256,6 +256,7 @@ func (s *stages) serve(ctx context.Context) error {
 	stops = append(stops, background(base, s.launch.Run))
 	linked := link.Stages{
 		Start: s.outbox.Timed(admit.New(s.launch, maxStarts)), Cancel: s.outbox.Cancel, Resume: s.outbox.Resume, Release: s.launch.Release, Inventory: s.inventory,
+		Again: s.outbox.Again,
 	}
 	if s.catalog != nil {
 		linked.Documents = s.catalog.Changed
@@ -288,6 +289,7 @@ func (s *stages) inventory(ctx context.Context) ([]*agentv1.InventoryItem, error
 	for id, ref := range made {
 		items = append(items, &agentv1.InventoryItem{AttemptId: id, JobUid: ref.UID})
 	}
+	s.outbox.Mark(items)
 	return items, nil
 }
 

@@ -24,6 +24,9 @@ func (l *Link) frame(ctx context.Context, s *session, f *agentv1.ServerFrame) {
 		for _, id := range r.GetRelease() {
 			l.stages.Release(id)
 		}
+		for _, id := range r.GetWantReport() {
+			l.stages.Again(id)
+		}
 		if len(r.GetUnknown()) > 0 {
 			l.o.Log.WarnContext(ctx, "Jobs of attempts that the control plane does not know are left alone", "attempts", r.GetUnknown())
 		}

@@ -72,10 +72,12 @@ type Options struct {
 
 // Stages are the parts of the agent that commands go to. Cancel, Resume and Release must not block.
 type Stages struct {
-	Start     work.Handler
-	Cancel    func(attemptID, reason string)
-	Resume    func(attemptID string, word *runnerv1.Resume)
-	Release   func(attemptID string)
+	Start   work.Handler
+	Cancel  func(attemptID, reason string)
+	Resume  func(attemptID string, word *runnerv1.Resume)
+	Release func(attemptID string)
+	// Again reports an attempt anew: the control plane has lost reports that it took.
+	Again     func(attemptID string)
 	Inventory func(ctx context.Context) ([]*agentv1.InventoryItem, error)
 	// Documents is told that states of custom resources have changed, or that everything is to be compared: at the begin of a session and
 	// from time to time. It must not block, and is nil in a cluster without documents.

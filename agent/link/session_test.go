@@ -196,7 +196,7 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	}
 	s.Send(&agentv1.ServerFrame{})
 	s.Send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_InventoryReply{InventoryReply: &agentv1.InventoryReply{
-		Cancel: []string{"c"}, Release: []string{"d"}, Unknown: []string{"e"},
+		Cancel: []string{"c"}, Release: []string{"d"}, Unknown: []string{"e"}, WantReport: []string{"f"},
 	}}})
 	for _, want := range []string{"a: enough", "c: cancelled while the agent was away"} {
 		if got := next(t, "a cancellation", b.cancelled); got != want {
@@ -207,6 +207,9 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 		if got := next(t, "a release", b.released); got != want {
 			t.Errorf("released %q, want %q", got, want)
 		}
+	}
+	if got := next(t, "a report anew", b.again); got != "f" {
+		t.Errorf("reported %q anew", got)
 	}
 }
 

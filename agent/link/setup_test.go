@@ -36,6 +36,7 @@ type bundle struct {
 	cancelled chan string
 	resumed   chan string
 	released  chan string
+	again     chan string
 	starts    chan start
 	items     []*agentv1.InventoryItem
 }
@@ -78,7 +79,7 @@ func vault(t *testing.T, cluster *workfake.Cluster) link.Vault {
 func prepare(t *testing.T) (b *bundle, begin func()) {
 	t.Helper()
 	b = &bundle{
-		plane: workfake.NewControlPlane(t), states: make(chan told, 1024), cancelled: make(chan string, 8), resumed: make(chan string, 8), released: make(chan string, 8),
+		plane: workfake.NewControlPlane(t), states: make(chan told, 1024), cancelled: make(chan string, 8), resumed: make(chan string, 8), released: make(chan string, 8), again: make(chan string, 8),
 		starts: make(chan start, 64),
 	}
 	v := vault(t, workfake.NewCluster(t))
@@ -100,6 +101,7 @@ func prepare(t *testing.T) (b *bundle, begin func()) {
 				b.resumed <- fmt.Sprintf("%s/%d: %s %s", id, word.GetStepIndex(), word.GetReason(), word.GetStatus())
 			},
 			Release: func(id string) { b.released <- id },
+			Again:   func(id string) { b.again <- id },
 			Examine: func(context.Context) []*agentv1.Check { return []*agentv1.Check{{Name: "clock"}} },
 			Inventory: func(context.Context) ([]*agentv1.InventoryItem, error) {
 				return b.items, nil

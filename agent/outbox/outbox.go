@@ -98,9 +98,10 @@ type record struct {
 	endAsked   bool // and at the end
 	observing  int  // of these, how many are under way
 
-	version, accepted uint64
-	sending           bool
-	changed           chan struct{} // closed and replaced when accepted advances
+	version, accepted  uint64
+	endTaken, allTaken bool // the control plane took a report that says so
+	sending            bool
+	changed            chan struct{} // closed and replaced when accepted advances
 }
 
 // Attempts whose snapshots are under way at the same time.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
 const (
@@ -45,10 +46,10 @@ func (o *Outbox) send(ctx context.Context, r *record) {
 		if errors.Is(err, work.ErrRefused) {
 			// Sending it again would change nothing, and the runner shall not wait for it.
 			o.o.Log.WarnContext(ctx, "report refused", "attempt", report.GetAttemptId(), "error", err)
-			err = nil
+			report, err = nil, nil
 		}
 		if err == nil {
-			if o.accept(r, version) {
+			if o.accept(r, version, report) {
 				return
 			}
 			try = -1
@@ -74,10 +75,11 @@ func (o *Outbox) report(ctx context.Context, f func(context.Context) error) erro
 	return f(ctx)
 }
 
-// accept notes that a snapshot was taken and reports whether it was the newest.
-func (o *Outbox) accept(r *record, version uint64) bool {
+// accept notes that a snapshot was taken, or refused for good when there is no report, and tells whether it was the newest.
+func (o *Outbox) accept(r *record, version uint64, report *agentv1.AttemptReport) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	r.taken(report)
 	r.accepted = version
 	close(r.changed)
 	r.changed = make(chan struct{})

@@ -29,6 +29,7 @@ type store struct {
 	queue   []cluster.Command
 	opened  []cluster.Hello
 	present []execution.AttemptID
+	behind  [2][]execution.AttemptID // what a reconciliation finds open, and partial
 	spec    []byte
 	digest  string
 	revoked bool
@@ -156,7 +157,7 @@ func (s *store) Reconcile(_ context.Context, present []execution.AttemptID, _ ti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.present = present
-	return execution.Reconciled{Cancel: s.answer[0], Unknown: s.answer[1], Release: s.answer[2], Effects: s.effects}, s.fail
+	return execution.Reconciled{Cancel: s.answer[0], Unknown: s.answer[1], Release: s.answer[2], Open: s.behind[0], Partial: s.behind[1], Effects: s.effects}, s.fail
 }
 
 // identity takes the token "good" for its viewer.

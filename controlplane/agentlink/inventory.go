@@ -25,6 +25,9 @@ func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inven
 		}
 		if id, err := uuid.Parse(item.GetAttemptId()); err == nil {
 			ss.present = append(ss.present, id)
+			if item.GetEnded() || item.GetDelivered() {
+				ss.taken[id] = item.GetDelivered()
+			}
 		} else {
 			ss.unknown = append(ss.unknown, item.GetAttemptId())
 		}
@@ -35,8 +38,8 @@ func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inven
 	if !page.GetLast() {
 		return nil
 	}
-	present, unknown := ss.present, ss.unknown
-	ss.present, ss.unknown = nil, nil
+	present, unknown, taken := ss.present, ss.unknown, ss.taken
+	ss.present, ss.unknown, ss.taken = nil, nil, map[execution.AttemptID]bool{}
 	r, err := s.o.Store.Reconcile(ctx, present, s.o.Timing.Grace)
 	s.tell(ctx, ss, r.Effects) // of what was stored before an error, too
 	if err != nil {
@@ -45,16 +48,38 @@ func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inven
 		}
 		return nil
 	}
-	return ss.reply(texts(r.Cancel), append(texts(r.Unknown), unknown...), texts(r.Release))
+	again := lostReports(r, taken)
+	if len(again) > 0 {
+		s.o.Log.WarnContext(ctx, "records are behind what was taken once, as after a failover of the database: attempts are reported anew",
+			"cluster", ss.viewer.Name, "attempts", len(again))
+	}
+	return ss.reply(texts(r.Cancel), append(texts(r.Unknown), unknown...), texts(r.Release), texts(again))
+}
+
+// lostReports returns the attempts of which an agent was told once that more is stored than there is. The agent spoke before the records
+// were read, and these only ever gain: so they are those of an earlier time.
+func lostReports(r execution.Reconciled, taken map[execution.AttemptID]bool) (out []execution.AttemptID) {
+	for _, id := range r.Open {
+		if _, ended := taken[id]; ended {
+			out = append(out, id)
+		}
+	}
+	for _, id := range r.Partial {
+		if taken[id] {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // reply sends what to do about an inventory, in frames of bounded size; one at least, so that the agent knows it was read.
-func (ss *session) reply(cancel, unknown, release []string) error {
-	for first := true; first || len(cancel)+len(unknown)+len(release) > 0; first = false {
+func (ss *session) reply(cancel, unknown, release, again []string) error {
+	for first := true; first || len(cancel)+len(unknown)+len(release)+len(again) > 0; first = false {
 		r := &agentv1.InventoryReply{}
 		r.Cancel, cancel = split(cancel)
 		r.Unknown, unknown = split(unknown)
 		r.Release, release = split(release)
+		r.WantReport, again = split(again)
 		if err := ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_InventoryReply{InventoryReply: r}}); err != nil {
 			return err
 		}

@@ -59,7 +59,9 @@ type session struct {
 	more      bool                  // starts may wait that the credit of then did not reach
 	present   []execution.AttemptID // pages of an inventory so far
 	unknown   []string              // of those, what is no id at all
-	leaving   <-chan time.Time      // set once the agent was asked to come again
+	// of those, what was taken of their reports once: the end, and everything (true)
+	taken   map[execution.AttemptID]bool
+	leaving <-chan time.Time // set once the agent was asked to come again
 }
 
 // end asks the session's handler to end it; only the first reason counts.
@@ -84,7 +86,7 @@ func (s *Server) Session(stream grpc.BidiStreamingServer[agentv1.AgentFrame, age
 	viewer, _ := tenant.FromContext(ctx) // the interceptor put it there
 	ss := &session{
 		id: uuid.New(), viewer: viewer, stream: stream, frames: make(chan *agentv1.AgentFrame), wake: make(chan struct{}, 1),
-		endings: make(chan ending, 1),
+		endings: make(chan ending, 1), taken: map[execution.AttemptID]bool{},
 	}
 	s.running.Go(ss.read)
 	hello, err := s.greet(ctx, ss)

@@ -230,6 +230,31 @@ func TestServer_Session_Inventory(t *testing.T) {
 	})
 }
 
+// What an agent was told is stored, and is not: the records are those of an earlier time, and it reports anew.
+func TestServer_Session_Inventory_OfAnEarlierTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{})
+	open, partial := [3]execution.AttemptID{uuid.New(), uuid.New(), uuid.New()}, [2]execution.AttemptID{uuid.New(), uuid.New()}
+	b.store.set(func(s *store) { s.behind = [2][]execution.AttemptID{open[:], partial[:]} })
+	a := b.connect(t)
+	a.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Inventory{Inventory: &agentv1.Inventory{Last: true, Attempts: []*agentv1.InventoryItem{
+		{AttemptId: open[0].String()},
+		{AttemptId: open[1].String(), Ended: true},
+		{AttemptId: open[2].String(), Ended: true, Delivered: true},
+		{AttemptId: partial[0].String(), Ended: true},
+		{AttemptId: partial[1].String(), Ended: true, Delivered: true},
+	}}}})
+	want := []string{open[1].String(), open[2].String(), partial[1].String()}
+	if d := cmp.Diff(want, a.recv().GetInventoryReply().GetWantReport()); d != "" {
+		t.Errorf("to be reported anew (-want +got):\n%s", d)
+	}
+	// What was said in one inventory is not taken for the word of the next.
+	a.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Inventory{Inventory: &agentv1.Inventory{Last: true}}})
+	if again := a.recv().GetInventoryReply().GetWantReport(); len(again) > 0 {
+		t.Errorf("reported anew without a word: %v", again)
+	}
+}
+
 func TestServer_Session_Ends(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

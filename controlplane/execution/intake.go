@@ -59,6 +59,8 @@ type Reconciled struct {
 	Cancel  []AttemptID // they must not go on
 	Unknown []AttemptID // not of this control plane
 	Release []AttemptID // all of them is stored: their Jobs may go
+	Open    []AttemptID // their end is not known here
+	Partial []AttemptID // ended, and not all of them is stored yet
 	Effects
 }
 

@@ -47,6 +47,13 @@ func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, gr
 		switch {
 		case a == nil:
 			r.Unknown = append(r.Unknown, id)
+			continue
+		case !a.Delivered && execution.Status(a.Status).Terminal():
+			r.Partial = append(r.Partial, id)
+		case !a.Delivered:
+			r.Open = append(r.Open, id)
+		}
+		switch {
 		case !execution.Status(a.Status).Terminal():
 			if asked[id] {
 				r.Cancel = append(r.Cancel, id)

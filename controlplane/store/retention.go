@@ -128,14 +128,26 @@ func (s *Store) deleteStrips(ctx context.Context, before time.Time) (total int64
 			return total, fmt.Errorf("delete old strips: %w", err)
 		}
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.UnreliableTest.Delete().Where(unreliabletest.LastAtLT(before)).Exec(ctx)
-		return err
-	})
-	if err != nil {
-		return total, fmt.Errorf("forget tests that were unreliable: %w", err)
+	return total, s.deleteUnreliable(ctx, before)
+}
+
+// deleteUnreliable forgets tests that were unreliable, and have not been since a time, some at once.
+func (s *Store) deleteUnreliable(ctx context.Context, before time.Time) error {
+	for more := true; more; {
+		err := s.db.Write(ctx, func(tx *db.Tx) error {
+			ids, err := tx.UnreliableTest.Query().Where(unreliabletest.LastAtLT(before)).Limit(batch).IDs(ctx)
+			if err != nil {
+				return err
+			}
+			more = len(ids) == batch
+			_, err = tx.UnreliableTest.Delete().Where(unreliabletest.IDIn(ids...)).Exec(ctx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("forget tests that were unreliable: %w", err)
+		}
 	}
-	return total, nil
+	return nil
 }
 
 // shrink takes the tests out of a block that have not run since a time.

@@ -29,7 +29,10 @@ type Bout struct {
 	stop  context.CancelFunc
 	quiet context.CancelFunc // ends the load
 	calls sync.WaitGroup
+	tails sync.WaitGroup // those who follow logs
 	load  sync.WaitGroup // those who ask for executions
+
+	following atomic.Int32 // logs whose end nobody was told yet
 
 	mu       sync.Mutex
 	runs     map[string]*run
@@ -147,12 +150,33 @@ func (b *Bout) settle() {
 	}
 	if settled {
 		b.book.Add(history.Event{Kind: history.Settled})
+		b.tailsEnd()
 	}
 	reading, cancelReading := context.WithTimeout(b.ctx, 2*recoverFor)
 	defer cancelReading()
 	b.reread(reading)
 	b.stop()
 	b.calls.Wait()
+	b.tails.Wait()
+}
+
+// tailsEnd waits until everybody who follows a log was told that it has ended: nothing is written any more. Those who start to follow come
+// from the watches of executions, which have all ended.
+func (b *Bout) tailsEnd() {
+	deadline := time.NewTimer(recoverFor)
+	defer deadline.Stop()
+	again := time.NewTicker(tryAgain)
+	defer again.Stop()
+	for b.following.Load() > 0 {
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			b.fail("%d logs are followed %s after everything has ended: nobody said so", b.following.Load(), recoverFor)
+			return
+		case <-b.ctx.Done():
+			return
+		}
+	}
 }
 
 // reread looks at everything once more, as somebody does who comes later.

@@ -104,7 +104,8 @@ func (b *Bout) watch(ctx context.Context, r *run) {
 		over, err := b.look(ctx, r, v, func(a *apiv1.Attempt) {
 			if rand.IntN(3) == 0 && !following[a.GetId()] {
 				for i := range steps {
-					b.calls.Go(func() { b.follow(ctx, a.GetId(), i) })
+					b.following.Add(1)
+					b.tails.Go(func() { b.follow(ctx, a.GetId(), i) })
 				}
 			}
 			following[a.GetId()] = true
@@ -167,6 +168,7 @@ func complete(e *apiv1.Execution) bool {
 // follow reads the log of a step to its end, and goes on where it was whenever the call ends.
 func (b *Bout) follow(ctx context.Context, attempt string, step int) {
 	l := &reader{b: b, viewer: "live", attempt: attempt, step: step}
+	defer b.following.Add(-1)
 	for ctx.Err() == nil && !l.complete {
 		if err := l.read(ctx, true); err != nil && !again(err) && ctx.Err() == nil {
 			b.fail("follow step %d of %s: %v", step, attempt, err)

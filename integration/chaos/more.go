@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/google/uuid"
@@ -41,20 +42,28 @@ func (w *World) tellPostgres(statement string) {
 
 // viewers is F11: people who look at everything that was accepted so far.
 func viewers() []Way {
+	var came atomic.Int32
 	crowd := func(each func(ctx context.Context, w *World, attempt string)) func(*World, *site) func() {
 		return func(w *World, _ *site) func() {
 			ctx, cancel := context.WithCancel(w.ctx)
+			bout := w.bout.Load()
+			attempts := bout.attempts()
+			if len(attempts) == 0 {
+				cancel()
+				return nil
+			}
+			came.Store(0)
 			var all sync.WaitGroup
-			attempts := w.bout.Load().attempts()
 			const many = 100
 			for i := range many {
-				if len(attempts) > 0 {
-					all.Go(func() { each(ctx, w, attempts[i%len(attempts)]) })
-				}
+				all.Go(func() { each(ctx, w, attempts[i%len(attempts)]) })
 			}
 			return func() {
 				cancel()
 				all.Wait()
+				if n := came.Load(); n < many {
+					bout.fail("of %d viewers only %d came", many, n)
+				}
 			}
 		}
 	}
@@ -63,6 +72,7 @@ func viewers() []Way {
 		if err != nil {
 			return func() bool { return false }, func() {}
 		}
+		came.Add(1)
 		return stream.Receive, func() { _ = stream.Close() }
 	}
 	return []Way{

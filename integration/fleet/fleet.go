@@ -192,6 +192,7 @@ func (a *Agent) start() {
 	a.link = link.New(a.o, a.id)
 	a.link.Start(context.Background(), link.Stages{
 		Start: a, Cancel: func(string, string) {}, Resume: func(string, *runnerv1.Resume) {}, Release: a.release, Inventory: a.inventory,
+		Again: func(string) {},
 	})
 }
 

@@ -97,7 +97,7 @@ func broken(i Invariant, at time.Time, format string, args ...any) Violation {
 	return Violation{Invariant: i, At: at, What: fmt.Sprintf(format, args...)}
 }
 
-// once is I1. What ended as passed or failed has run; anything else may have.
+// once is I1, but for a Job that nobody had heard of when somebody took it away. What ended as passed or failed has run; anything else may have.
 func once(h *facts) (out []Violation) {
 	for _, count := range []struct {
 		kind Kind
@@ -105,7 +105,7 @@ func once(h *facts) (out []Violation) {
 	}{{Created, "Jobs were created for"}, {Began, "processes have begun for"}} {
 		attempts, groups := h.by(count.kind, attemptOf)
 		for _, id := range attempts {
-			if g := groups[id]; len(g) > 1 {
+			if g := groups[id]; len(g) > 2 || len(g) == 2 && !h.unheard(id) {
 				out = append(out, broken(I1, g[1].At, "%d %s attempt %s", len(g), count.what, id))
 			}
 		}
@@ -120,6 +120,26 @@ func once(h *facts) (out []Violation) {
 		}
 	}
 	return out
+}
+
+// unheard tells whether somebody took the first Job of an attempt away before the control plane had heard that there was one: its agent died
+// between making the Job and saying so. Nobody is left who knows of that Job, and the start that was never answered is carried out.
+func (h *facts) unheard(attempt string) bool {
+	var created, taken bool
+	for _, e := range h.events {
+		switch {
+		case e.Attempt != attempt:
+		case e.Kind == Reported:
+			return false
+		case e.Kind == Taken && created:
+			taken = true
+		case e.Kind == Created && created:
+			return taken
+		case e.Kind == Created:
+			created = true
+		}
+	}
+	return false
 }
 
 // lastSeen returns for each key what was seen of it last.

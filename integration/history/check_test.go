@@ -95,14 +95,16 @@ func TestCheck_Violated(t *testing.T) {
 		invariant history.Invariant
 		events    []history.Event
 	}{
-		"two Jobs for an attempt":    {history.I1, with(history.Event{Kind: history.Created, Attempt: "t1", Object: "job2"})},
-		"the process ran twice":      {history.I1, with(history.Event{Kind: history.Began, Attempt: "t1", Object: "pod2"})},
-		"passed without having run":  {history.I1, without(kind(history.Began))},
-		"one key, two executions":    {history.I2, with(history.Event{Kind: history.Accepted, Tenant: "a", Execution: "e3", Key: "k1"}, history.Event{Kind: history.Seen, Execution: "e3", Status: "passed", Terminal: true})},
-		"an end that changed":        {history.I2, with(history.Event{Kind: history.Seen, Execution: "e1", Status: "failed", Terminal: true})},
-		"an end that was taken back": {history.I2, with(history.Event{Kind: history.Seen, Execution: "e1", Status: "running"})},
-		"an end without a reason":    {history.I2, changed(func(e history.Event) bool { return e.Status == "cancelled" }, func(e *history.Event) { e.Reason = "" })},
-		"nobody took its pod away":   {history.I2, with(history.Event{Kind: history.Seen, Execution: "e2", Attempt: "t2", Status: "errored", Terminal: true, Reason: "JobDeleted"})},
+		"two Jobs for an attempt":                             {history.I1, with(history.Event{Kind: history.Created, Attempt: "t1", Object: "job2"})},
+		"two Jobs, one taken away after it had been heard of": {history.I1, again(history.Event{Kind: history.Reported, Attempt: "t1", Status: "pending"})},
+		"three Jobs, one taken away unheard":                  {history.I1, again(history.Event{Kind: history.Created, Attempt: "t1", Object: "job0"})},
+		"the process ran twice":                               {history.I1, with(history.Event{Kind: history.Began, Attempt: "t1", Object: "pod2"})},
+		"passed without having run":                           {history.I1, without(kind(history.Began))},
+		"one key, two executions":                             {history.I2, with(history.Event{Kind: history.Accepted, Tenant: "a", Execution: "e3", Key: "k1"}, history.Event{Kind: history.Seen, Execution: "e3", Status: "passed", Terminal: true})},
+		"an end that changed":                                 {history.I2, with(history.Event{Kind: history.Seen, Execution: "e1", Status: "failed", Terminal: true})},
+		"an end that was taken back":                          {history.I2, with(history.Event{Kind: history.Seen, Execution: "e1", Status: "running"})},
+		"an end without a reason":                             {history.I2, changed(func(e history.Event) bool { return e.Status == "cancelled" }, func(e *history.Event) { e.Reason = "" })},
+		"nobody took its pod away":                            {history.I2, with(history.Event{Kind: history.Seen, Execution: "e2", Attempt: "t2", Status: "errored", Terminal: true, Reason: "JobDeleted"})},
 		"no end at all": {history.I2, without(func(e history.Event) bool {
 			return e.Kind == history.Seen && e.Execution == "e1" && e.Terminal && e.Attempt == ""
 		})},
@@ -169,12 +171,25 @@ func sums(read uint32) []history.Event {
 	})
 }
 
+// again is the good history of a Job of which nobody had heard when it was taken away, with one more thing between.
+func again(more ...history.Event) []history.Event {
+	list := good()
+	i := slices.IndexFunc(list, kind(history.Began))
+	between := append(slices.Clone(more), history.Event{Kind: history.Began, Execution: "e1", Attempt: "t1", Object: "pod0"},
+		history.Event{Kind: history.Taken, Attempt: "t1"}, history.Event{Kind: history.Created, Attempt: "t1", Object: "job2"})
+	for j := range between {
+		between[j].At = list[i-1].At
+	}
+	return slices.Insert(list, i, between...)
+}
+
 func TestCheck_Allowed(t *testing.T) {
 	t.Parallel()
 	incomplete := changed(kind(history.Totals), func(e *history.Event) { e.Complete, e.Offset = false, 13 })
 	for reason, events := range map[string][]history.Event{
-		"a pod that was taken away may leave an incomplete log": append(incomplete, history.Event{Kind: history.Taken, Attempt: "t1", At: at(30)}),
-		"checksums are as good as bytes":                        sums(13),
+		"a pod that was taken away may leave an incomplete log":            append(incomplete, history.Event{Kind: history.Taken, Attempt: "t1", At: at(30)}),
+		"a Job that is taken away before anybody heard of it is made anew": again(),
+		"checksums are as good as bytes":                                   sums(13),
 		"a gap is stated with its size": changed(func(e history.Event) bool { return e.Kind == history.Read && e.Viewer == "w" }, func(e *history.Event) {
 			e.Gap, e.Data = 6, []byte("second\n")
 		}),

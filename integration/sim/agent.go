@@ -124,7 +124,7 @@ func (a *agent) start() error {
 	a.w.mu.Unlock()
 	a.link.Start(ctx, link.Stages{
 		Start: a.outbox.Timed(admit.New(a.launch, maxStarts)), Cancel: a.outbox.Cancel, Resume: a.outbox.Resume, Release: a.launch.Release,
-		Inventory: a.inventory,
+		Inventory: a.inventory, Again: a.outbox.Again,
 	})
 	return nil
 }
@@ -141,6 +141,7 @@ func (a *agent) inventory(ctx context.Context) ([]*agentv1.InventoryItem, error)
 	for id, ref := range made {
 		items = append(items, &agentv1.InventoryItem{AttemptId: id, JobUid: ref.UID})
 	}
+	a.outbox.Mark(items)
 	return items, nil
 }
 

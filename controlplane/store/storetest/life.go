@@ -374,16 +374,20 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"ReconcileSortsJobs": func(t *testing.T, f *fixture) {
-			live, ended, stopping, stranger := f.assigned(t), f.assigned(t), f.assigned(t), id(t)
+			live, ended, partial, stopping, stranger := f.assigned(t), f.assigned(t), f.assigned(t), f.assigned(t), id(t)
+			f.report(t, execution.Report{Attempt: partial.AttemptID, Status: execution.Passed})
 			f.report(t, execution.Report{Attempt: ended.AttemptID, Status: execution.Passed, Delivered: true})
 			if _, err := f.CancelExecution(f.as(t), stopping.Execution.ID, "stop"); err != nil {
 				t.Fatal(err)
 			}
-			present := []execution.AttemptID{live.AttemptID, ended.AttemptID, stopping.AttemptID, stranger}
+			present := []execution.AttemptID{live.AttemptID, ended.AttemptID, partial.AttemptID, stopping.AttemptID, stranger}
 			r, err := f.Reconcile(f.agent(t, f.cluster), present, time.Minute)
 			if err != nil || !slices.Equal(r.Cancel, []execution.AttemptID{stopping.AttemptID}) ||
 				!slices.Equal(r.Unknown, []execution.AttemptID{stranger}) || !slices.Equal(r.Release, []execution.AttemptID{ended.AttemptID}) {
 				t.Errorf("%+v, %v", r, err)
+			}
+			if !slices.Equal(r.Open, []execution.AttemptID{live.AttemptID, stopping.AttemptID}) || !slices.Equal(r.Partial, []execution.AttemptID{partial.AttemptID}) {
+				t.Errorf("open %v, partial %v", r.Open, r.Partial)
 			}
 		},
 	}

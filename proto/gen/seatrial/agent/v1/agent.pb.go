@@ -1381,10 +1381,14 @@ func (x *Inventory) GetLast() bool {
 }
 
 type InventoryItem struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AttemptId     string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
-	JobUid        string                 `protobuf:"bytes,2,opt,name=job_uid,json=jobUid,proto3" json:"job_uid,omitempty"`
-	SpecDigest    string                 `protobuf:"bytes,3,opt,name=spec_digest,json=specDigest,proto3" json:"spec_digest,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	AttemptId  string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	JobUid     string                 `protobuf:"bytes,2,opt,name=job_uid,json=jobUid,proto3" json:"job_uid,omitempty"`
+	SpecDigest string                 `protobuf:"bytes,3,opt,name=spec_digest,json=specDigest,proto3" json:"spec_digest,omitempty"`
+	// A report was taken that says that the attempt has ended, and one that says that all of it was delivered. Records that do not have it are
+	// those of an earlier time, as after a failover of their database.
+	Ended         bool `protobuf:"varint,4,opt,name=ended,proto3" json:"ended,omitempty"`
+	Delivered     bool `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1440,6 +1444,20 @@ func (x *InventoryItem) GetSpecDigest() string {
 	return ""
 }
 
+func (x *InventoryItem) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *InventoryItem) GetDelivered() bool {
+	if x != nil {
+		return x.Delivered
+	}
+	return false
+}
+
 type InventoryReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Attempts that were cancelled meanwhile.
@@ -1447,7 +1465,9 @@ type InventoryReply struct {
 	// Attempts this control plane does not know: left alone and logged.
 	Unknown []string `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	// Attempts whose records are complete: their Jobs may be deleted after the linger.
-	Release       []string `protobuf:"bytes,3,rep,name=release,proto3" json:"release,omitempty"`
+	Release []string `protobuf:"bytes,3,rep,name=release,proto3" json:"release,omitempty"`
+	// Attempts of which less is known here than was taken once: they are to be reported anew.
+	WantReport    []string `protobuf:"bytes,4,rep,name=want_report,json=wantReport,proto3" json:"want_report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1499,6 +1519,13 @@ func (x *InventoryReply) GetUnknown() []string {
 func (x *InventoryReply) GetRelease() []string {
 	if x != nil {
 		return x.Release
+	}
+	return nil
+}
+
+func (x *InventoryReply) GetWantReport() []string {
+	if x != nil {
+		return x.WantReport
 	}
 	return nil
 }
@@ -4841,17 +4868,21 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\bprotocol\x18\x06 \x01(\rR\bprotocol\"]\n" +
 	"\tInventory\x12<\n" +
 	"\battempts\x18\x01 \x03(\v2 .seatrial.agent.v1.InventoryItemR\battempts\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\bR\x04last\"h\n" +
+	"\x04last\x18\x02 \x01(\bR\x04last\"\x9c\x01\n" +
 	"\rInventoryItem\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x17\n" +
 	"\ajob_uid\x18\x02 \x01(\tR\x06jobUid\x12\x1f\n" +
 	"\vspec_digest\x18\x03 \x01(\tR\n" +
-	"specDigest\"\\\n" +
+	"specDigest\x12\x14\n" +
+	"\x05ended\x18\x04 \x01(\bR\x05ended\x12\x1c\n" +
+	"\tdelivered\x18\x05 \x01(\bR\tdelivered\"}\n" +
 	"\x0eInventoryReply\x12\x16\n" +
 	"\x06cancel\x18\x01 \x03(\tR\x06cancel\x12\x18\n" +
 	"\aunknown\x18\x02 \x03(\tR\aunknown\x12\x18\n" +
-	"\arelease\x18\x03 \x03(\tR\arelease\"\xb0\x02\n" +
+	"\arelease\x18\x03 \x03(\tR\arelease\x12\x1f\n" +
+	"\vwant_report\x18\x04 \x03(\tR\n" +
+	"wantReport\"\xb0\x02\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
