@@ -58,6 +58,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	p.Frame = s.frame(r, p.Title, "")
+	p.Frame.Data = false // what went wrong is not the data of the page, and says nothing of what is there
 	if err := render(r.Context(), w, p.Status, pages.Problem, p); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "id", id, "error", err)
 		http.Error(w, "Error "+id, http.StatusInternalServerError)
