@@ -47,7 +47,6 @@ type Store interface {
 	Evidence
 	Facts
 	Mirrored
-	Finding
 }
 
 // Finding is how the catalog is looked through.
@@ -68,6 +67,7 @@ type Mirrored interface {
 	applying.Store
 	mirror.Store
 	Revisions
+	Finding
 	SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error
 }
 
