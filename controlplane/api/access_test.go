@@ -89,6 +89,10 @@ func calls() map[string]call {
 			_, err := b.executions.ResumeExecution(ctx, &apiv1.ResumeExecutionRequest{Id: b.world.execution.ID.String()})
 			return err
 		}},
+		"RerunExecution": {"run", func(ctx context.Context, b *bench) error {
+			_, err := b.executions.RerunExecution(ctx, &apiv1.RerunExecutionRequest{Id: b.world.execution.ID.String()})
+			return err
+		}},
 		"StreamLog": {"read", func(ctx context.Context, b *bench) error {
 			s, err := b.executions.StreamLog(ctx, &apiv1.StreamLogRequest{AttemptId: b.attempt().ID.String()})
 			if err == nil {

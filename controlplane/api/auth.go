@@ -30,7 +30,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.TriggerServiceRemoveTriggerProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
-		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
+		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ExecutionServiceRerunExecutionProcedure,
+		apiv1connect.ScheduleServiceRunScheduleProcedure:
 		return tenant.ScopeRun, true
 	case apiv1connect.TestServiceQuarantineTestProcedure, apiv1connect.TestServiceEndQuarantineProcedure,
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,

@@ -37,14 +37,32 @@ func (s *server) RunWorkflow(ctx context.Context, r *apiv1.RunWorkflowRequest) (
 	if err != nil {
 		return nil, fmt.Errorf("run workflow %s: %w", r.GetWorkflow(), err)
 	}
-	out := &apiv1.RunWorkflowResponse{Execution: executionOf(e), Existed: existed}
+	return &apiv1.RunWorkflowResponse{Execution: executionOf(e), Existed: existed, Url: s.executionPage(ctx, e.ID)}, nil
+}
+
+// executionPage is the address of the page of an execution, empty when it is not known: it is a convenience.
+func (s *server) executionPage(ctx context.Context, id execution.ID) string {
 	if s.PublicURL == "" {
-		return out, nil
+		return ""
 	}
-	if organization, _, err := s.Accounts.Describe(ctx); err == nil { // the page is a convenience
-		out.Url = fmt.Sprintf("%s/o/%s/executions/%s", s.PublicURL, organization, e.ID)
+	organization, _, err := s.Accounts.Describe(ctx)
+	if err != nil {
+		return ""
 	}
-	return out, nil
+	return fmt.Sprintf("%s/o/%s/executions/%s", s.PublicURL, organization, id)
+}
+
+// RerunExecution implements ExecutionServiceHandler.
+func (s *server) RerunExecution(ctx context.Context, r *apiv1.RerunExecutionRequest) (*apiv1.RerunExecutionResponse, error) {
+	id, err := idOf(r.GetId(), "id")
+	if err != nil {
+		return nil, err
+	}
+	e, existed, err := s.Runner.Rerun(ctx, id, execution.Again{Failed: r.GetFailedOnly(), IdempotencyKey: r.GetIdempotencyKey(), Trigger: "api"})
+	if err != nil {
+		return nil, fmt.Errorf("run execution %s again: %w", id, err)
+	}
+	return &apiv1.RerunExecutionResponse{Execution: executionOf(e), Existed: existed, Url: s.executionPage(ctx, e.ID)}, nil
 }
 
 // GetExecution implements ExecutionServiceHandler.

@@ -48,6 +48,8 @@ type world struct {
 	request   execution.Request
 	reason    string
 	resumed   execution.Resume
+	again     execution.Again
+	sought    workflow.Filter
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
 	recorded  []audit.Entry
@@ -168,8 +170,8 @@ func (w *world) Workflow(ctx context.Context, name string) (workflow.Record, err
 	return r, nil
 }
 
-func (w *world) Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
-	w.size, w.after = size, after
+func (w *world) FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error) {
+	w.size, w.after, w.sought = size, after, f
 	for _, r := range w.workflows {
 		list = append(list, r)
 	}
@@ -307,6 +309,14 @@ func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execu
 func (w *world) Cancel(ctx context.Context, _ execution.ID, reason string) error {
 	w.reason = reason
 	return w.check(ctx)
+}
+
+func (w *world) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.Execution, bool, error) {
+	w.again = again
+	if id != w.execution.ID {
+		return execution.Execution{}, false, fault.New(fault.NotFound, "there is no execution %s", id)
+	}
+	return w.execution, again.IdempotencyKey != "", w.check(ctx)
 }
 
 func (w *world) Resume(ctx context.Context, _ execution.ID, which execution.Resume) (int, error) {

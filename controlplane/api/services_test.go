@@ -130,6 +130,40 @@ func TestAPI_GetWorkflow_ListsParameters(t *testing.T) {
 	}
 }
 
+func TestAPI_RerunExecution(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	id := b.world.execution.ID.String()
+	res, err := b.executions.RerunExecution(t.Context(), &apiv1.RerunExecutionRequest{Id: id, FailedOnly: true, IdempotencyKey: "k"})
+	if err != nil || !res.GetExisted() || res.GetUrl() != "https://seatrial.test/o/acme/executions/"+id {
+		t.Fatalf("%v, error %v", res, err)
+	}
+	if d := cmp.Diff(execution.Again{Failed: true, IdempotencyKey: "k", Trigger: "api"}, b.world.again); d != "" {
+		t.Error(d)
+	}
+	if _, err := b.executions.RerunExecution(t.Context(), &apiv1.RerunExecutionRequest{Id: "none"}); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("what is no id: %v", err)
+	}
+}
+
+func TestAPI_ListWorkflows_Filter(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	_, err := b.workflows.ListWorkflows(t.Context(), &apiv1.ListWorkflowsRequest{
+		Text: "pay", Team: "payments", Labels: map[string]string{"app": "shop"}, LastStatus: apiv1.Status_STATUS_TIMED_OUT,
+	})
+	want := workflow.Filter{Text: "pay", Team: "payments", Labels: map[string]string{"app": "shop"}, Last: "timed_out"}
+	if d := cmp.Diff(want, b.world.sought); err != nil || d != "" {
+		t.Errorf("%v, %s", err, d)
+	}
+	if _, err = b.workflows.ListWorkflows(t.Context(), &apiv1.ListWorkflowsRequest{NeverRan: true}); err != nil || b.world.sought.Last != workflow.NeverRun {
+		t.Errorf("%v, %+v", err, b.world.sought)
+	}
+	if _, err := b.workflows.ListWorkflows(t.Context(), &apiv1.ListWorkflowsRequest{LastStatus: 99}); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("a status that is none: %v", err)
+	}
+}
+
 func TestAPI_RunWorkflow(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "all", api.Timing{})

@@ -23,8 +23,8 @@ import (
 // Catalog reads workflows and templates for the viewer of the context.
 type Catalog interface {
 	Workflow(ctx context.Context, name string) (workflow.Record, error)
-	// Workflows lists by name without sources.
-	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	// FindWorkflows lists those that match by name, without sources.
+	FindWorkflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
 	Template(ctx context.Context, name string) (workflow.Record, error)
 	// Templates lists by name without sources.
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
@@ -127,6 +127,8 @@ type Examiner interface {
 type Runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	// Rerun starts the runs of an execution that has ended again; fault.Conflict when there is nothing to run again.
+	Rerun(ctx context.Context, id execution.ID, again execution.Again) (e execution.Execution, existed bool, err error)
 	// Resume returns how many steps go on that waited for a person, or fault.Conflict when none did.
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }

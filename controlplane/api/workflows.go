@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seatrial/seatrial/controlplane/catalog"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -76,7 +77,15 @@ func (s *server) GetWorkflow(ctx context.Context, r *apiv1.GetWorkflowRequest) (
 
 // ListWorkflows implements WorkflowServiceHandler.
 func (s *server) ListWorkflows(ctx context.Context, r *apiv1.ListWorkflowsRequest) (*apiv1.ListWorkflowsResponse, error) {
-	records, next, err := s.Catalog.Workflows(ctx, int(r.GetPageSize()), r.GetPageToken())
+	last, ok := statusFrom(r.GetLastStatus())
+	if !ok {
+		return nil, fault.New(fault.Invalid, "there is no status %d", r.GetLastStatus()).WithField("last_status")
+	}
+	f := workflow.Filter{Text: r.GetText(), Team: r.GetTeam(), Labels: r.GetLabels(), Last: string(last)}
+	if r.GetNeverRan() {
+		f.Last = workflow.NeverRun
+	}
+	records, next, err := s.Catalog.FindWorkflows(ctx, f, int(r.GetPageSize()), r.GetPageToken())
 	if err != nil {
 		return nil, fmt.Errorf("list workflows: %w", err)
 	}

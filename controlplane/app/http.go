@@ -106,7 +106,7 @@ func (p *parts) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build API: %w", err)
 	}
-	pages, err := p.pages(run)
+	pages, err := p.pages(run, calls)
 	if err != nil {
 		return nil, fmt.Errorf("build pages: %w", err)
 	}
@@ -134,14 +134,14 @@ func (p *parts) handler() (http.Handler, error) {
 	return behind(p.Config.Trusted(), outer), nil
 }
 
-func (p *parts) pages(run runner) (http.Handler, error) {
+func (p *parts) pages(run runner, calls http.Handler) (http.Handler, error) {
 	a, err := newPages(p, run)
 	if err != nil {
 		return nil, err
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
 		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, Access: p.access, SSO: a, History: a, Launcher: a, Catalog: a, Origins: p.store, Repositories: p.mirror, Fleet: a, Releases: p.releases, Snapshots: p.share, Schedules: p.schedules, Triggers: p.triggers, Webhooks: p.webhooks, Tests: p.tests, Insight: p.insight, Search: p.search, Outlook: p.outlook, Audit: p.store, Logs: a, Events: p.bus, Log: p.log,
-		PublicURL: p.Config.PublicURL, Draining: p.draining,
+		PublicURL: p.Config.PublicURL, Draining: p.draining, Retention: p.kept(), API: calls,
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/archive"
 	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -21,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
@@ -29,6 +31,7 @@ type runner interface {
 	api.Queues
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	Rerun(ctx context.Context, id execution.ID, again execution.Again) (e execution.Execution, existed bool, err error)
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
@@ -38,6 +41,7 @@ type records interface {
 	api.History
 	api.Fleet
 	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
+	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 }
 
 // pages gives ui/web what it asks for, from the parts that the API uses too.
@@ -50,6 +54,7 @@ type pages struct {
 	blobs   blobs
 	logs    *logchunk.Reader
 	install api.Install
+	catalog *catalog.Catalog
 }
 
 func newPages(p *parts, run runner) (*pages, error) {
@@ -57,7 +62,7 @@ func newPages(p *parts, run runner) (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read logs: %w", err)
 	}
-	return &pages{records: p.store, auth: p.auth, people: p.people, access: p.access, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
+	return &pages{records: p.store, auth: p.auth, people: p.people, access: p.access, runner: run, blobs: p.blobs, logs: logs, install: p.install(), catalog: p.catalog}, nil
 }
 
 // SignIn implements view.Sessions.
@@ -151,6 +156,11 @@ func (a *pages) Execution(ctx context.Context, id execution.ID) (execution.Execu
 	return a.records.Execution(ctx, id) //nolint:wrapcheck // transparent
 }
 
+// LastExecutions implements view.History.
+func (a *pages) LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error) {
+	return a.records.LastExecutions(ctx, workflows) //nolint:wrapcheck // transparent
+}
+
 // Results implements view.History.
 func (a *pages) Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error) {
 	return a.records.Results(ctx, id, nil, size, after) //nolint:wrapcheck // transparent
@@ -204,6 +214,12 @@ func (a *pages) Run(ctx context.Context, r execution.Request) (execution.ID, err
 	return e.ID, err //nolint:wrapcheck // transparent
 }
 
+// Rerun implements view.Launcher.
+func (a *pages) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error) {
+	e, _, err := a.runner.Rerun(ctx, id, again)
+	return e.ID, err //nolint:wrapcheck // transparent
+}
+
 // Resume implements view.Launcher.
 func (a *pages) Resume(ctx context.Context, id execution.ID, which execution.Resume) (int, error) {
 	return a.runner.Resume(ctx, id, which) //nolint:wrapcheck // transparent
@@ -215,8 +231,8 @@ func (a *pages) Cancel(ctx context.Context, id execution.ID, reason string) erro
 }
 
 // Workflows implements view.Catalog.
-func (a *pages) Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
-	return a.records.Workflows(ctx, size, after) //nolint:wrapcheck // transparent
+func (a *pages) Workflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error) {
+	return a.records.FindWorkflows(ctx, f, size, after) //nolint:wrapcheck // transparent
 }
 
 // Workflow implements view.Catalog. What an earlier version accepted is shown without parameters when this one cannot read it.
@@ -307,6 +323,29 @@ func (a *pages) Template(ctx context.Context, name string) (view.Template, error
 // Policies implements view.Catalog.
 func (a *pages) Policies(ctx context.Context) ([]workflow.Record, error) {
 	return a.records.Policies(ctx) //nolint:wrapcheck // transparent
+}
+
+// policyDocument is what messages call the document of a form.
+const policyDocument = "the policy"
+
+// ApplyPolicy implements view.Catalog.
+func (a *pages) ApplyPolicy(ctx context.Context, source, team string) (view.Applied, error) {
+	return a.apply(ctx, catalog.Request{File: policyDocument, Source: source, Team: team})
+}
+
+// CheckPolicy implements view.Catalog.
+func (a *pages) CheckPolicy(ctx context.Context, source string) (view.Applied, error) {
+	return a.apply(ctx, catalog.Request{File: policyDocument, Source: source, DryRun: true})
+}
+
+// apply refuses documents of other kinds: the page would not show what has become of them.
+func (a *pages) apply(ctx context.Context, r catalog.Request) (view.Applied, error) {
+	if kind := parse.Read([]byte(r.Source)).Kind; kind != document.ReadinessPolicyKind {
+		return view.Applied{}, fault.New(fault.Invalid, "it is not the document of a readiness policy").WithField("kind").
+			WithHint("Begin with kind: %s.", document.ReadinessPolicyKind)
+	}
+	done, err := a.catalog.Apply(ctx, r)
+	return view.Applied{Record: done.Record, Created: done.Outcome == catalog.Created, Changed: done.Outcome == catalog.Changed}, err //nolint:wrapcheck // transparent
 }
 
 // Clusters implements view.Fleet.

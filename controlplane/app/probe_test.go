@@ -14,6 +14,7 @@ func TestProbes(t *testing.T) {
 		{"another team, teams share what they see", w.probeTeam},
 		{"another team, teams apart", w.probeTeamApart},
 		{"agents' port", w.probeAgents},
+		{"data of pages", w.probeData}, // before the forms: what the other organization sends, its own audit log says
 		{"pages and streams", w.probePages},
 		{"API", w.probeAPI}, // last: here the other organization makes things for itself
 	} {

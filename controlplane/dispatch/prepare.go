@@ -69,7 +69,7 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, err
 	}
-	n.Runs, err = d.runs(doc, n.Execution, deal, workflow.Inputs{
+	n.Runs, err = d.runs(doc, n.Execution, deal, req.Only, workflow.Inputs{
 		Params: values, ExecutionID: id.String(), Took: took, Release: workflow.Release{Application: req.Application, Version: req.Version},
 		Trigger: workflow.Trigger{
 			Kind: n.Execution.Trigger, Name: or(caller(req.Parent), req.Cause.Name), Actor: n.Execution.Actor,
@@ -186,11 +186,16 @@ func (d *Dispatcher) selected(ctx context.Context, labels map[string]string) ([]
 	return nil, none.WithHint("There are: %s. Give one of them the labels with a document of kind Environment, or name where to run.", strings.Join(parts, ", "))
 }
 
-// runs expands the workflow and compiles each of its runs.
-func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, deal *dealing, in workflow.Inputs) ([]execution.NewRun, error) {
+// runs expands the workflow and compiles each of its runs, or those alone that are asked for.
+func (d *Dispatcher) runs(
+	doc *workflow.Document, e execution.Execution, deal *dealing, asked []execution.Cell, in workflow.Inputs,
+) ([]execution.NewRun, error) {
 	cells, err := expand.Runs(doc, expand.Input{Values: in.AtTrigger(doc), Environments: deal.names()})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if cells, err = only(cells, asked); err != nil {
+		return nil, err
 	}
 	runs, size, signature := make([]execution.NewRun, len(cells)), 0, signatureOf(doc)
 	for i, cell := range cells {

@@ -18,8 +18,7 @@ type Store interface {
 	Catalog
 	Clusters
 	Quotas
-	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
-	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	History
 	// CreateExecution stores n in one transaction, with the start commands of the runs that
 	// may begin; those in a concurrency group wait for Admit. When the idempotency key was used before it stores
 	// nothing and returns the id of the earlier execution and true, or fault.Conflict when that is of another workflow. One with a parent is linked with its call, or fault.Conflict or
@@ -36,6 +35,14 @@ type Store interface {
 	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
 	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
 	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
+}
+
+// History is what was started before.
+type History interface {
+	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
+	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	// ReleaseOf returns application and version of the release that the trigger of an execution has named; none when it named none.
+	ReleaseOf(ctx context.Context, id execution.ID) (application, version string, err error)
 }
 
 // Quotas are what the viewer's organization may use, and what it uses.

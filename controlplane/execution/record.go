@@ -20,6 +20,7 @@ type Request struct {
 	Environments   []string          // names; none for those of the workflow, or the only one of the organization
 	Select         map[string]string // labels of environments, instead of names
 	Any            bool              // in whichever of the environments asked for has the least to do, not in each
+	Only           []Cell            // these of the runs that the workflow has in them; none for all
 	IdempotencyKey string            // the same key never starts twice; empty means always start
 	Trigger        string            // "api", "web", "workflow", "schedule", or the kind of an event
 	Cause          Cause             // what stands behind the trigger

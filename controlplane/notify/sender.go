@@ -26,6 +26,9 @@ import (
 // TryFor is how long a delivery is tried, then it is given up.
 const TryFor = 24 * time.Hour
 
+// KeepDeliveries is how long it is known what was sent, and what came of it.
+const KeepDeliveries = 30 * 24 * time.Hour
+
 // Attempt is how long one attempt takes at most: mail servers make those wait whom they do not know.
 const Attempt = 30 * time.Second
 
@@ -33,7 +36,6 @@ const (
 	atOnce     = 16          // deliveries that one replica sends at the same time
 	each       = 2           // that one webhook is sent at the same time, by all replicas
 	lease      = 4 * Attempt // a clock that is a little off, or a slow database, has nothing sent twice
-	keep       = 30 * 24 * time.Hour
 	expandMany = 100
 	sweepMany  = 1000
 	maxAnswer  = 1 << 10
@@ -215,7 +217,7 @@ func (s *Sender) happening(ctx context.Context, n Notice) (h Happening, ready bo
 // Forget removes what was sent long ago.
 func (s *Sender) Forget(ctx context.Context) error {
 	for ctx.Err() == nil {
-		n, err := s.Store.SweepNotices(tenant.System(ctx), s.Clock().Add(-keep), sweepMany)
+		n, err := s.Store.SweepNotices(tenant.System(ctx), s.Clock().Add(-KeepDeliveries), sweepMany)
 		if err != nil {
 			return fmt.Errorf("remove old notices: %w", err)
 		}

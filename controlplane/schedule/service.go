@@ -16,6 +16,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
+// KeepFirings is how long it is known what has become of due times.
+const KeepFirings = 90 * 24 * time.Hour
+
 const (
 	claimAtOnce = 200 // schedules that one transaction claims
 	// startAtOnce is how many executions one replica starts at the same time: few, so that a thousand schedules at midnight leave the
@@ -23,8 +26,6 @@ const (
 	startAtOnce = 4
 	lease       = 2 * time.Minute
 	maxLooks    = 1000 // before others get a turn
-	// keepFirings is how long it is known what has become of due times.
-	keepFirings = 90 * 24 * time.Hour
 	sweepAtOnce = 1000
 )
 
@@ -93,7 +94,7 @@ func (s *Service) look(ctx context.Context) (claimed int, err error) {
 // Forget removes what is known of due times long ago.
 func (s *Service) Forget(ctx context.Context) error {
 	for ctx.Err() == nil {
-		n, err := s.store.SweepFirings(tenant.System(ctx), s.now().Add(-keepFirings), sweepAtOnce)
+		n, err := s.store.SweepFirings(tenant.System(ctx), s.now().Add(-KeepFirings), sweepAtOnce)
 		if err != nil {
 			return fmt.Errorf("remove old firings: %w", err)
 		}

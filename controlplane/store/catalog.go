@@ -187,37 +187,6 @@ func (s *Store) Workflow(ctx context.Context, name string) (record.Record, error
 	return rec, err
 }
 
-// Workflows lists by name without sources.
-func (s *Store) Workflows(ctx context.Context, size int, after string) (list []record.Record, next string, err error) {
-	place, more, err := decodeCursor[string](after)
-	if err != nil {
-		return nil, "", err
-	}
-	size = pageSize(size)
-	q := s.db.Read().Workflow.Query().Where(workflow.RemovedAtIsNil()).WithTeam().Order(workflow.ByName()).Limit(size + 1)
-	if more {
-		q = q.Where(workflow.NameGT(place))
-	}
-	rows, err := q.All(ctx)
-	if err != nil {
-		return nil, "", database.Fault(err)
-	}
-	rows, next, err = cut(rows, size, func(w *db.Workflow) string { return w.Name })
-	if err != nil {
-		return nil, "", err
-	}
-	current, err := s.currentRevisions(ctx, rows, false)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, row := range rows {
-		if revision := current[row.ID]; revision != nil {
-			list = append(list, workflowRecord(row, row.Edges.Team.Name, revision))
-		}
-	}
-	return list, next, s.withOwners(ctx, document.Workflow, list)
-}
-
 // currentRevisions reads the revisions of a page, with their sources or without.
 func (s *Store) currentRevisions(ctx context.Context, rows []*db.Workflow, sources bool) (map[uuid.UUID]*db.WorkflowRevision, error) {
 	wanted := make([]predicate.WorkflowRevision, 0, len(rows))

@@ -55,6 +55,22 @@ func namedRelease(ctx context.Context, tx *db.Tx, id record.ID) (application, ve
 	return row.Edges.Release.Application, row.Edges.Release.Version, nil
 }
 
+// ReleaseOf returns application and version of the release that the trigger of an execution has named; none when it named none, or one
+// that the viewer does not see.
+func (s *Store) ReleaseOf(ctx context.Context, id record.ID) (application, version string, err error) {
+	link, err := s.db.Read().ReleaseExecution.Query().Where(releaseexecution.ExecutionID(id), releaseexecution.Reason(string(releases.Asked))).First(ctx)
+	if err == nil {
+		var row *db.Release
+		if row, err = s.db.Read().Release.Query().Where(release.ID(link.ReleaseID)).Only(ctx); err == nil {
+			return row.Application, row.Version, nil
+		}
+	}
+	if db.IsNotFound(err) {
+		return "", "", nil
+	}
+	return "", "", database.Fault(err)
+}
+
 // linkStarted links an execution with the release that its trigger names, and with those that consist of the commit alone that it
 // names.
 func (s *Store) linkStarted(ctx context.Context, tx *db.Tx, asked *db.Release, e record.Execution) error {

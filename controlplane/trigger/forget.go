@@ -15,7 +15,7 @@ func (s *Service) Forget(ctx context.Context) error {
 		what  string
 		keep  time.Duration
 		sweep func(ctx context.Context, before time.Time, limit int) (int, error)
-	}{{"events", keepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
+	}{{"events", KeepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
 		for ctx.Err() == nil {
 			n, err := of.sweep(tenant.System(ctx), s.now().Add(-of.keep), some)
 			if err != nil {

@@ -22,13 +22,15 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
+// KeepEvents is how long it is known what has happened, and what came of it.
+const KeepEvents = 30 * 24 * time.Hour
+
 const (
-	atOnce     = 20 // events or reactions that one look claims
-	lease      = 2 * time.Minute
-	maxLooks   = 100
-	keepEvents = 30 * 24 * time.Hour
-	keepMarks  = 90 * 24 * time.Hour // an agent tells of all objects whenever it starts
-	maxPassed  = 50                  // triggers that an event tells of which do not match
+	atOnce    = 20 // events or reactions that one look claims
+	lease     = 2 * time.Minute
+	maxLooks  = 100
+	keepMarks = 90 * 24 * time.Hour // an agent tells of all objects whenever it starts
+	maxPassed = 50                  // triggers that an event tells of which do not match
 )
 
 // Topic is where hints are published that something has happened.

@@ -92,6 +92,7 @@ func uiRows(s *seeds) []row {
 		{"policies", uiHome + "/settings/policies", ""},
 		{"policy", uiHome + "/settings/policies?policy=shop-gate", ""},
 		{"usage", uiHome + "/settings/usage", ""},
+		{"retention", uiHome + "/settings/retention", ""},
 		{"access", uiHome + "/settings/access", ""},
 		{"pipelines", uiHome + "/settings/pipelines", ""},
 		{"webhooks", uiHome + "/settings/webhooks", ""},

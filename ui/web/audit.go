@@ -22,6 +22,7 @@ func actions() map[string]string {
 		"POST /o/{org}/workflows/{name}/runs":                                     "RunWorkflow",
 		"POST /o/{org}/executions/{id}/cancel":                                    "CancelExecution",
 		"POST /o/{org}/executions/{id}/resume":                                    "ResumeExecution",
+		"POST /o/{org}/executions/{id}/rerun":                                     "RerunExecution",
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  "RequestWaiver",
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/approve": "ApproveWaiver",
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/revoke":  "RevokeWaiver",
@@ -71,6 +72,7 @@ func actions() map[string]string {
 		"POST /o/{org}/settings/pipelines":                                        "SetTrustRule",
 		"POST /o/{org}/settings/pipelines/{rule}/delete":                          "DeleteTrustRule",
 		"POST /o/{org}/settings/policies":                                         "DryRunPolicy",
+		"POST /o/{org}/settings/policies/save":                                    "ApplyWorkflow",
 		"POST /o/{org}/settings/tokens":                                           "CreateToken",
 		"POST /o/{org}/settings/tokens/{id}/revoke":                               "RevokeToken",
 	}

@@ -39,7 +39,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 		return err
 	}
 	f := s.frame(r, e.Workflow+": "+words.Status(e.Status), parts.Executions)
-	p := pages.ExecutionProps{Frame: f, Execution: e, MaySteer: m.Viewer.Allows(tenant.ScopeRun)}
+	p := pages.ExecutionProps{Frame: f, Execution: e, MaySteer: m.Viewer.Allows(tenant.ScopeRun), Key: s.NewID()}
 	cursor := r.URL.Query().Get("tests")
 	var next string
 	if p.Tests, next, err = s.History.Results(r.Context(), e.ID, testsSize, cursor); err != nil {
@@ -227,5 +227,27 @@ func (s *site) resume(w http.ResponseWriter, r *http.Request, m view.Member) err
 		return err
 	}
 	http.Redirect(w, r, "/o/"+m.Organization+"/executions/"+e.ID.String(), http.StatusSeeOther)
+	return nil
+}
+
+// rerun starts the runs of an execution again, or those that did not pass, and leads to the new execution.
+func (s *site) rerun(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	if err := may(m, tenant.ScopeRun, "start executions"); err != nil {
+		return err
+	}
+	e, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	id, err := s.Launcher.Rerun(r.Context(), e.ID, execution.Again{
+		Failed: r.PostForm.Get("runs") == "failed", IdempotencyKey: r.PostForm.Get("key"), Trigger: "web",
+	})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/o/"+m.Organization+"/executions/"+id.String(), http.StatusSeeOther)
 	return nil
 }

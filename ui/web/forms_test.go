@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/view"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
@@ -162,6 +164,66 @@ func TestResume(t *testing.T) {
 	}
 	if page := s.get(t, at(viewfake.Paused)); strings.Contains(page.body, "/resume") {
 		t.Error("the page still asks")
+	}
+}
+
+// half ends the execution of a matrix: half of its runs have passed.
+func half(t *testing.T, s *site) execution.Execution {
+	t.Helper()
+	e, err := s.world.Execution(member(t, s), viewfake.ExecutionID(viewfake.Matrix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Status, e.FinishedAt, e.Runs = execution.Failed, viewfake.Now(), slices.Clone(e.Runs)
+	e.Runs[2].Status, e.Runs[3].Status = execution.Passed, execution.TimedOut
+	s.world.Put(e)
+	return e
+}
+
+func TestRerun(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	e := half(t, s)
+	page := s.get(t, at(viewfake.Matrix))
+	wellFormed(t, page.body)
+	golden(t, "rerun", readable(t, page.body))
+	form := url.Values{"runs": {"failed"}, "key": {"key-1"}}
+	got := s.post(t, at(viewfake.Matrix)+"/rerun", form)
+	if got.code != http.StatusSeeOther || got.header.Get("Location") == at(viewfake.Matrix) {
+		t.Fatalf("status %d to %s: %s", got.code, got.header.Get("Location"), got.body)
+	}
+	if again := s.post(t, at(viewfake.Matrix)+"/rerun", form); again.header.Get("Location") != got.header.Get("Location") {
+		t.Error("the same form sent twice started two executions")
+	}
+	if got := s.post(t, at(viewfake.Matrix)+"/rerun", url.Values{"runs": {"all"}, "key": {"key-2"}}); got.code != http.StatusSeeOther {
+		t.Fatalf("status %d: %s", got.code, got.body)
+	}
+	asked, _, _ := s.world.Asked()
+	if len(asked) != 3 || len(asked[0].Only) != 2 || !asked[0].Only[0].Is(e.Runs[1].Cell()) || !asked[0].Only[1].Is(e.Runs[3].Cell()) || len(asked[2].Only) != 4 {
+		t.Errorf("asked for %+v", asked)
+	}
+}
+
+func TestRerun_Cannot(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	for name, says := range map[string]string{viewfake.Passed: "Nothing has failed.", viewfake.Failed: "It has one run, which Rerun runs again."} {
+		if page := s.get(t, at(name)); !strings.Contains(page.body, says) || !strings.Contains(page.body, `aria-describedby="rerun-means" disabled>Rerun failed only`) {
+			t.Errorf("%s: the page does not say that nothing can be run apart", name)
+		}
+	}
+	if page := s.get(t, at(viewfake.Live)); strings.Contains(page.body, "/rerun") {
+		t.Error("what has not ended cannot be run again")
+	}
+	if got := s.post(t, at(viewfake.Live)+"/rerun", url.Values{"runs": {"all"}}); got.code != http.StatusConflict {
+		t.Errorf("what has not ended: status %d", got.code)
+	}
+	s.world.Member.Viewer.Role = tenant.RoleViewer
+	if page := s.get(t, at(viewfake.Failed)); strings.Contains(page.body, "/rerun") || !strings.Contains(page.body, "Whoever may run workflows may run it again.") {
+		t.Error("who may not run workflows is not told so")
+	}
+	if got := s.post(t, at(viewfake.Failed)+"/rerun", url.Values{"runs": {"all"}}); got.code != http.StatusForbidden {
+		t.Errorf("who may not run workflows: status %d", got.code)
 	}
 }
 

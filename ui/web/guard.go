@@ -95,7 +95,7 @@ type memberKey struct{}
 func (s *site) member(page memberPage) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		m, err := s.Sessions.Viewer(r.Context(), cookie(r), remoteOf(r))
-		if fault.Is(err, fault.Unauthenticated) && r.Header.Get("Accept") != eventStream {
+		if fault.Is(err, fault.Unauthenticated) && r.Header.Get("Accept") != eventStream && !s.wantsData(r) {
 			s.askToSignIn(w, r)
 			return
 		}

@@ -7,17 +7,19 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/web/pages"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
 const (
-	recent       = 20 // executions on the page of an organization
-	newReleases  = 5  // releases above them
-	fewRuns      = 10 // executions on the page of a workflow
-	fewTemplates = 20 // templates below the workflows of the catalog
-	pageSize     = 50 // rows on a list
+	recent       = 20  // executions on the page of an organization
+	newReleases  = 5   // releases above them
+	fewRuns      = 10  // executions on the page of a workflow
+	fewTemplates = 20  // templates below the workflows of the catalog
+	maxSought    = 200 // bytes of a filter
+	pageSize     = 50  // rows on a list
 	tokenRows    = 100
 	coverCells   = 450 // of the matrix of the catalog and the environments
 )
@@ -35,7 +37,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) e
 	if err != nil {
 		return err
 	}
-	flows, _, err := s.Catalog.Workflows(r.Context(), 1, "")
+	flows, _, err := s.Catalog.Workflows(r.Context(), workflow.Filter{}, 1, "")
 	if err != nil {
 		return err
 	}
@@ -65,25 +67,6 @@ func (s *site) executions(w http.ResponseWriter, r *http.Request, _ view.Member)
 	}
 	p.Next = following(r.URL, "after", next)
 	return render(r.Context(), w, http.StatusOK, pages.Executions, p)
-}
-
-func (s *site) catalog(w http.ResponseWriter, r *http.Request, _ view.Member) error {
-	after := r.URL.Query().Get("after")
-	list, next, err := s.Catalog.Workflows(r.Context(), pageSize, after)
-	if err != nil {
-		return err
-	}
-	p := pages.CatalogProps{
-		Frame: s.frame(r, "Catalog", parts.Catalog), Workflows: list, Next: following(r.URL, "after", next), Paged: after != "", Server: s.address(r),
-	}
-	if !p.Paged {
-		p.Templates, next, err = s.Catalog.Templates(r.Context(), fewTemplates, "")
-		if err != nil {
-			return err
-		}
-		p.MoreTemplates = next != ""
-	}
-	return render(r.Context(), w, http.StatusOK, pages.Catalog, p)
 }
 
 func (s *site) templates(w http.ResponseWriter, r *http.Request, _ view.Member) error {

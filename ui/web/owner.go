@@ -41,3 +41,9 @@ func (s *site) quotas(w http.ResponseWriter, r *http.Request, m view.Member) (er
 	}
 	return show(w, r, http.StatusOK, pages.Usage, p)
 }
+
+// retention says what is kept for how long, and where that is set.
+func (s *site) retention(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	p := pages.RetentionProps{SettingsProps: s.settingsOf(r, m, "retention", "Retention"), Kept: s.Retention}
+	return show(w, r, http.StatusOK, pages.Retention, p)
+}

@@ -42,7 +42,7 @@ func everyPage() map[string]string {
 		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
 		"audit":    "/o/acme/settings/audit",
 		"triggers": "/o/acme/triggers", "webhooks": "/o/acme/settings/webhooks", "webhook": "/o/acme/settings/webhooks/chat", "webhook-paused": "/o/acme/settings/webhooks/incident-desk", "webhook-needs": "/o/acme/settings/webhooks/war-room", "events": "/o/acme/events",
-		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "policies": "/o/acme/settings/policies?policy=prod-gate",
+		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "retention": "/o/acme/settings/retention", "policies": "/o/acme/settings/policies?policy=prod-gate",
 		"snapshots": "/o/acme/settings/snapshots", "access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
 		"api":        "/api", "api-service": "/api/AuditService",

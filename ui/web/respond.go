@@ -19,7 +19,7 @@ import (
 func (s *site) frame(r *http.Request, title string, area parts.Area) parts.Frame {
 	f := parts.Frame{Title: title, Assets: s.static.Assets, Theme: theme(r), Path: "/", Now: s.Now(), Area: area, NoKeys: !keys(r), Still: r.URL.Query().Has(parts.Still)}
 	if r.Method == http.MethodGet {
-		f.Path = r.URL.RequestURI()
+		f.Path, f.Data = r.URL.RequestURI(), s.hasData(r)
 	}
 	if m, ok := r.Context().Value(memberKey{}).(view.Member); ok {
 		f.Org, f.Email = m.Organization, m.Viewer.Name
@@ -53,7 +53,12 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		s.Log.DebugContext(r.Context(), "page refused", "id", id, "path", loggable(r), "error", err)
 	}
+	if s.wantsData(r) {
+		failData(w, kind, p.Message, p.Hint, id)
+		return
+	}
 	p.Frame = s.frame(r, p.Title, "")
+	p.Frame.Data = false // what went wrong is not the data of the page, and says nothing of what is there
 	if err := render(r.Context(), w, p.Status, pages.Problem, p); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "id", id, "error", err)
 		http.Error(w, "Error "+id, http.StatusInternalServerError)
@@ -127,7 +132,7 @@ func correctable(err error) (pages.Wrong, bool) {
 	}
 	switch f.Kind {
 	case fault.Invalid, fault.Conflict, fault.Exhausted, fault.Unavailable, fault.Unsupported:
-		return pages.Wrong{Field: f.Field, Message: sentence(f.Message), Hint: f.Hint}, true
+		return pages.Wrong{Field: f.Field, Message: sentence(f.Message), Hint: f.Hint, Places: f.Places}, true
 	case fault.NotFound, fault.Unauthenticated, fault.Forbidden, fault.Internal:
 	}
 	return pages.Wrong{}, false

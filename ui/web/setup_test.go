@@ -50,7 +50,7 @@ func options(w *viewfake.World, address string) web.Options {
 	var ids atomic.Int64
 	return web.Options{
 		Sessions: w, Door: w.People(), SSO: w.Access(), Access: w.Access(), Account: w.People(), Tokens: w.People(), People: w.People(), History: w, Launcher: w, Catalog: w.Catalog(), Origins: w.Origins(), Repositories: w.Origins(), Fleet: w, Releases: w.Releases(), Snapshots: w.Snapshots(), Schedules: w.Schedules(), Triggers: w.Triggers(), Webhooks: w.Webhooks(), Tests: w.Board(), Insight: w.Insight(), Search: w.Search(), Outlook: w.Outlook(), Audit: w,
-		Logs: w, Events: w, Log: slog.New(slog.DiscardHandler), Now: viewfake.Now, PublicURL: address,
+		Logs: w, Events: w, Retention: viewfake.Kept(), API: viewfake.API{}, Log: slog.New(slog.DiscardHandler), Now: viewfake.Now, PublicURL: address,
 		NewID:     func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },
 		Heartbeat: 50 * time.Millisecond,
 	}

@@ -51,6 +51,11 @@ func runJobs() []job {
 			visit(at(viewfake.Live)), unfold("Cancel this execution", ""), fill("Reason", "wrong branch"), press("Cancel it", ""),
 			cancelledFor("ada@acme.example: wrong branch"),
 		}},
+		{does: "run again what has failed", pages: []string{"matrix"}, steps: []step{
+			func(w *walker) { half(w.T, w.site) }, visit(at(viewfake.Matrix)), see("Failed only is 2 runs of 4: browser=chromium, shard 2/2; browser=firefox, shard 2/2."),
+			press("Rerun failed only", ""), see("checkout-browser is queued"), visit(at(viewfake.Passed)), holds(`document.querySelector("button[value=failed]").disabled`),
+			press("Rerun", "Nothing has failed"), see("is queued in staging-eu"),
+		}},
 		{does: "resume what waits for somebody", pages: []string{"paused"}, steps: []step{
 			visit(at(viewfake.Paused)), see("Does staging look right?"), fill("Comment", "it does"), press("Resume", ""),
 			func(w *walker) {
@@ -143,7 +148,8 @@ func settingsJobs() []job {
 			visit("/o/acme/settings/members"), fill("E-mail", "new@acme.example"), press("Make a link", ""), see("/invitations/"), visit("/invitations/" + viewfake.Link), fill("Your name", "Ada"), fill("Password", "battery staple"), press("Join", ""), on("/o/acme"),
 		}},
 		{does: "try a policy", pages: []string{"policies"}, steps: []step{
-			visit("/o/acme/settings/policies"), follow("Change and try", "prod-gate"), press("Try", ""), see("would change the verdict on 1 of 6 past releases"),
+			visit("/o/acme/settings/policies"), follow("Change and try", "prod-gate"), press("Try", ""), see("would change the verdict on 1 of 6 past releases", "there is nothing to save"),
+			fill("Document", "kind: ReadinessPolicy\nmetadata: {name: prod-gate}\nspec: {}\n"), press("Try", ""), press("Save as tried", ""), see("prod-gate is saved as revision 4."),
 		}},
 		{does: "change the password", pages: []string{"account"}, steps: []step{
 			visit("/o/acme/settings/account"), fill("Password now", "wrong horse"), fill("New password", "battery staple"), press("Change the password", ""),
@@ -160,6 +166,9 @@ func settingsJobs() []job {
 		{does: "read a repository", pages: []string{"repositories"}, steps: []step{
 			visit("/o/acme/settings/repositories"), see("params.user is not declared; did you mean users?"), unfold("Change", "shop"), press("Read shop now", ""),
 			on("/o/acme/settings/repositories"),
+		}},
+		{does: "how long things are kept", pages: []string{"retention"}, steps: []step{
+			visit("/o/acme/settings/usage"), follow("Retention", ""), see("Results of tests", "400 days", "--keep-results of the control plane", "at most 90 days"),
 		}},
 		{does: "what is used", pages: []string{"usage"}, steps: []step{visit("/o/acme/settings/usage"), see("183", "nearly used up", "20 GiB")}},
 		{does: "switch single keys off", pages: []string{"keyboard"}, steps: []step{
@@ -182,6 +191,12 @@ func findJobs() []job {
 		}},
 		{does: "what the catalog has", pages: []string{"catalog", "template", "templates"}, steps: []step{
 			visit("/o/acme/catalog"), follow("playwright", ""), see("Browser tests: the image"),
+		}},
+		{does: "find a workflow", pages: []string{"catalog"}, steps: []step{
+			visit("/o/acme/catalog"), fill("Name or description", "check"), fill("Last run", "failed"), press("Filter", "Name or description"), see("shell-check"), miss("checkout-api"),
+			filled("Name or description", "check"), filled("Last run", "failed"), fill("Labels, as app=shop", "shop"), press("Filter", "Name or description"), see("is no label"),
+			fill("Labels, as app=shop", "app=none"), press("Filter", "Name or description"), see("No workflow of the catalog has"), follow("Show the whole catalog", ""), see("checkout-api"),
+			follow("tier=api", "checkout-api"), on("/o/acme/catalog?label=tier%3Dapi"),
 		}},
 		{does: "what has changed in a document", pages: []string{"history", "template-history"}, steps: []step{
 			visit("/o/acme/workflows/checkout-api"), follow("History and changes", ""), follow("What changed in revision 6", ""), see("What changed from revision 5 to 6"),

@@ -49,6 +49,8 @@ type Options struct {
 	Audit        audit.Store
 	Logs         view.Logs
 	Events       view.Events
+	Retention    []view.Kept
+	API          http.Handler // the methods of the API, for the data of pages
 	Log          *slog.Logger
 
 	// PublicURL is the address that people use, such as https://seatrial.example.com. With https, cookies are kept to encrypted
@@ -68,7 +70,7 @@ type Options struct {
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
 		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Snapshots == nil || o.Schedules == nil || o.Triggers == nil || o.Webhooks == nil || o.Tests == nil ||
-		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Insight == nil || o.Search == nil || o.Outlook == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || len(o.Retention) == 0 || o.API == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -77,6 +79,7 @@ type site struct {
 	static   *static.Handler
 	public   *url.URL         // nil when not known
 	services []apidoc.Service // of the API, for its pages
+	data     map[string]call  // of the API, by the page that shows what it answers
 	opening  chan struct{}    // bounds how many snapshots are opened at once
 	judged   judged
 }
@@ -102,7 +105,7 @@ func New(o Options) (http.Handler, error) {
 		o.Lifetime = 10 * time.Minute
 	}
 	o.Log = o.Log.With("component", "web")
-	s := &site{Options: o, opening: make(chan struct{}, 4)}
+	s := &site{Options: o, data: dataOf(), opening: make(chan struct{}, 4)}
 	var err error
 	if s.static, err = static.New(); err != nil {
 		return nil, err
@@ -131,7 +134,7 @@ func (s *site) routes() http.Handler {
 		mux.HandleFunc(pattern, page)
 	}
 	for pattern, page := range s.memberPages() {
-		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
+		mux.HandleFunc(pattern, s.recorded(pattern, s.member(s.orData(page))))
 	}
 	return mux
 }
@@ -188,6 +191,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/executions/{id}/compare":                                    s.compare,
 		"POST /o/{org}/executions/{id}/cancel":                                    s.cancel,
 		"POST /o/{org}/executions/{id}/resume":                                    s.resume,
+		"POST /o/{org}/executions/{id}/rerun":                                     s.rerun,
 		"GET /o/{org}/executions/{id}/events":                                     s.executionEvents,
 		"GET /o/{org}/executions/{id}/log/{step}":                                 s.logPage,
 		"GET /o/{org}/executions/{id}/log/{step}/raw":                             s.rawLog,

@@ -294,6 +294,11 @@ func askedLinks(t *testing.T, f *fixture) {
 	if got := f.linked(t, "2.0"); !slices.Equal(got, []execution.ID{commit}) {
 		t.Errorf("of 2.0: %v, want what names its commit", got)
 	}
+	for id, want := range map[execution.ID]string{named: "shop 1.0", commit: " "} {
+		if application, version, err := f.ReleaseOf(f.as(t), id); err != nil || application+" "+version != want {
+			t.Errorf("the trigger of %v has named %q %q, %v; want %q", id, application, version, err, want)
+		}
+	}
 	if _, err := start(func(n *execution.New) { n.Application, n.Version = "shop", "9" }); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a release that is not there: %v", err)
 	}

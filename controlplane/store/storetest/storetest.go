@@ -50,6 +50,12 @@ type Store interface {
 	Mirrored
 }
 
+// Finding is how the catalog is looked through.
+type Finding interface {
+	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
+}
+
 // Linked is what sessions of agents want, and whoever asks agents to look at themselves.
 type Linked interface {
 	agentlink.Store
@@ -62,6 +68,7 @@ type Mirrored interface {
 	applying.Store
 	mirror.Store
 	Revisions
+	Finding
 	SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error
 }
 
@@ -110,7 +117,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Deployments": deployments(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Apart": apart(), "Webhooks": webhooks(), "Deployments": deployments(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Finding": finding(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Places": places(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Search": searching(), "Stories": stories(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

@@ -30,7 +30,8 @@ type ExecutionProps struct {
 	UsedMore  int    // steps that are not among them
 	Events    string // address of the events; empty when nothing changes any more
 	Version   string // of the state that the page shows
-	MaySteer  bool   // the viewer may cancel and resume
+	MaySteer  bool   // the viewer may cancel, resume and run again
+	Key       string // of the form that runs it again: it starts nothing twice
 }
 
 // Failure is the first thing that went wrong: a test, or a step with the end of its log.

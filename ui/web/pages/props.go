@@ -7,6 +7,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
@@ -20,6 +21,7 @@ type Wrong struct {
 	Field   string // name of the input; empty when it is none of them
 	Message string
 	Hint    string
+	Places  []fault.Place // of a document, each with what is wrong there
 }
 
 // at returns the message for an input.
@@ -60,6 +62,12 @@ type CatalogProps struct {
 	Next      string // address of the next page
 	Paged     bool   // this is not the first page
 	Server    string // address of the control plane, for instructions
+
+	Filter workflow.Filter
+	Labels string // of the filter, as they were written
+	Wrong  Wrong  // of the filter
+	Teams  []tenant.Team
+	Last   map[string]execution.Execution // newest of each workflow, by its name
 
 	Templates     []workflow.Record // only on the first page
 	MoreTemplates bool              // there are others

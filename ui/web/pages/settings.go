@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/qr"
+	"github.com/seatrial/seatrial/ui/web/view"
 	"github.com/seatrial/seatrial/ui/web/words"
 )
 
@@ -87,6 +88,24 @@ type UsageProps struct {
 	Usage []tenant.Usage
 }
 
+// RetentionProps are what the page of retention shows.
+type RetentionProps struct {
+	SettingsProps
+	Kept []view.Kept
+}
+
+// keptFor says how long something is kept.
+func keptFor(k view.Kept) string {
+	switch days := words.Count(int64(k.For/(24*time.Hour)), "day"); {
+	case k.For == 0:
+		return "for good"
+	case k.AtMost:
+		return "at most " + days
+	default:
+		return days
+	}
+}
+
 // usageKind is a class of the style sheet and a word for a quota.
 func usageKind(u tenant.Usage) (kind, word string) {
 	switch {
@@ -122,7 +141,7 @@ type tab struct{ Part, Word string }
 
 // tabs are the pages that somebody may see.
 func tabs(admin bool) []tab {
-	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"repositories", "Repositories"}, {"webhooks", "Webhooks"}, {"policies", "Policies"}, {"snapshots", "Snapshots"}, {"usage", "Usage"}}
+	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"repositories", "Repositories"}, {"webhooks", "Webhooks"}, {"policies", "Policies"}, {"snapshots", "Snapshots"}, {"usage", "Usage"}, {"retention", "Retention"}}
 	if admin {
 		out = append(out, tab{"pipelines", "Pipelines"}, tab{"access", "Sign-in"}, tab{"audit", "Audit log"})
 	}

@@ -14,6 +14,7 @@ type Frame struct {
 	Assets  static.Assets
 	Theme   string // "light", "dark" or empty for the system's
 	Path    string // address of the page, to come back to
+	Data    bool   // the address has the data of the page, too, for whoever asks for JSON
 	Now     time.Time
 	Org     string // empty when nobody is signed in
 	Email   string

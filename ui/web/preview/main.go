@@ -37,7 +37,7 @@ func run() error {
 	}
 	handler, err := web.New(web.Options{
 		Sessions: world, Door: world.People(), SSO: world.Access(), Access: world.Access(), Account: world.People(), Tokens: world.People(), People: world.People(), History: world, Launcher: world, Catalog: world.Catalog(), Origins: world.Origins(), Repositories: world.Origins(), Fleet: world, Releases: world.Releases(), Snapshots: world.Snapshots(), Schedules: world.Schedules(), Triggers: world.Triggers(), Webhooks: world.Webhooks(), Tests: world.Board(), Insight: world.Insight(), Search: world.Search(), Outlook: world.Outlook(), Audit: world,
-		Logs: world, Events: world, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: viewfake.Now, Draining: ctx.Done(),
+		Logs: world, Events: world, Retention: viewfake.Kept(), API: viewfake.API{}, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: viewfake.Now, Draining: ctx.Done(),
 	})
 	if err != nil {
 		return err

@@ -47,6 +47,8 @@ type Sessions interface {
 type History interface {
 	Executions(ctx context.Context, q ExecutionQuery) (list []execution.Execution, next string, err error)
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	// LastExecutions returns the newest execution of each workflow that has run, by its name.
+	LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error)
 	// Results lists worst first.
 	Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error)
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
@@ -70,18 +72,32 @@ type ExecutionQuery struct {
 type Launcher interface {
 	Run(ctx context.Context, r execution.Request) (execution.ID, error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	// Rerun starts the runs of an execution that has ended again; fault.Conflict when there is nothing to run again, and fault.Invalid when
+	// its workflow has no such runs any more.
+	Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error)
 	// Resume has the steps go on that wait for a person, and returns how many they are; fault.Conflict when none does.
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
 // Catalog reads workflows, templates and readiness policies for the viewer of the context.
 type Catalog interface {
-	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	Workflows(ctx context.Context, f workflow.Filter, size int, after string) (list []workflow.Record, next string, err error)
 	Workflow(ctx context.Context, name string) (Workflow, error)
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	Template(ctx context.Context, name string) (Template, error)
 	// Policies returns the heads of all readiness policies by name.
 	Policies(ctx context.Context) ([]workflow.Record, error)
+	// ApplyPolicy stores the document of a readiness policy; team is the owner of a new one, empty for the viewer's. What is wrong with it is
+	// fault.Invalid with its places.
+	ApplyPolicy(ctx context.Context, source, team string) (Applied, error)
+	// CheckPolicy says what applying it would do, and does not.
+	CheckPolicy(ctx context.Context, source string) (Applied, error)
+}
+
+// Applied is what became of a document, or would. The record has no source.
+type Applied struct {
+	Record           workflow.Record
+	Created, Changed bool // neither when it is stored already
 }
 
 // Template is a template with its source, the parameters it declares, and the names of the workflows that use it.

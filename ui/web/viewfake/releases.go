@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
@@ -208,4 +209,40 @@ func (r releases) change(found release.Release, do func(*kept) error) error {
 // Policies lists the readiness policies.
 func (c catalog) Policies(ctx context.Context) ([]workflow.Record, error) {
 	return c.World.Policies, c.allowed(ctx)
+}
+
+// CheckPolicy reads the name and nothing else.
+func (c catalog) CheckPolicy(ctx context.Context, source string) (view.Applied, error) {
+	name, err := policyName(source)
+	if err != nil {
+		return view.Applied{}, err
+	}
+	i := slices.IndexFunc(c.World.Policies, func(p workflow.Record) bool { return p.Name == name })
+	switch {
+	case i < 0:
+		return view.Applied{Record: workflow.Record{Kind: document.ReadinessPolicyKind, Name: name, Revision: 1, Digest: Digest(source)}, Created: true}, c.allowed(ctx)
+	case c.World.Policies[i].Source == source:
+		return view.Applied{Record: c.World.Policies[i]}, c.allowed(ctx)
+	}
+	r := c.World.Policies[i]
+	r.Revision++
+	return view.Applied{Record: r, Changed: true}, c.allowed(ctx)
+}
+
+// ApplyPolicy stores it.
+func (c catalog) ApplyPolicy(ctx context.Context, source, team string) (view.Applied, error) {
+	done, err := c.CheckPolicy(ctx, source)
+	if err != nil {
+		return done, err
+	}
+	r := done.Record
+	r.Source, r.UpdatedAt = source, c.Now()
+	if done.Created {
+		r.Team = team
+		c.World.Policies = append(c.World.Policies, r)
+	} else {
+		i := slices.IndexFunc(c.World.Policies, func(p workflow.Record) bool { return p.Name == r.Name })
+		c.World.Policies = append(slices.Clone(c.World.Policies[:i]), append([]workflow.Record{r}, c.World.Policies[i+1:]...)...)
+	}
+	return done, nil
 }

@@ -39,6 +39,21 @@ func (w *World) Executions(ctx context.Context, q view.ExecutionQuery) ([]execut
 	return part, next, nil
 }
 
+// LastExecutions returns the newest of each.
+func (w *World) LastExecutions(ctx context.Context, workflows []string) (map[string]execution.Execution, error) {
+	out := map[string]execution.Execution{}
+	for _, name := range workflows {
+		list, _, err := w.Executions(ctx, view.ExecutionQuery{Workflow: name, Size: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > 0 {
+			out[name] = list[0]
+		}
+	}
+	return out, nil
+}
+
 // Execution returns one.
 func (w *World) Execution(ctx context.Context, id execution.ID) (execution.Execution, error) {
 	if err := w.allowed(ctx); err != nil {
@@ -106,6 +121,26 @@ func (w *World) Cancel(ctx context.Context, id execution.ID, reason string) erro
 	defer w.mu.Unlock()
 	w.cancelled = append(w.cancelled, reason)
 	return nil
+}
+
+// Rerun adds a queued execution with the runs of one that has ended, or those that did not pass.
+func (w *World) Rerun(ctx context.Context, id execution.ID, again execution.Again) (execution.ID, error) {
+	e, err := w.Execution(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	runs := e.Runs
+	if again.Failed {
+		runs = e.Unpassed()
+	}
+	if !e.Status.Terminal() || len(runs) == 0 {
+		return id, fault.New(fault.Conflict, "the execution has not ended, or nothing of it has failed")
+	}
+	r := execution.Request{
+		Workflow: e.Workflow, Params: e.Params, IdempotencyKey: again.IdempotencyKey, Trigger: again.Trigger, Actor: w.Member.Viewer.Name,
+	}
+	r.Only, r.Environments = execution.Cells(runs)
+	return w.Run(ctx, r)
 }
 
 // Resume has paused steps pass, and their attempts go on.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,7 +151,7 @@ func (w *World) Catalog() view.Catalog { return catalog{w} }
 type catalog struct{ *World }
 
 // Workflows lists the workflows without their sources.
-func (c catalog) Workflows(ctx context.Context, size int, after string) ([]workflow.Record, string, error) {
+func (c catalog) Workflows(ctx context.Context, q workflow.Filter, size int, after string) ([]workflow.Record, string, error) {
 	if err := c.allowed(ctx); err != nil {
 		return nil, "", err
 	}
@@ -158,10 +159,26 @@ func (c catalog) Workflows(ctx context.Context, size int, after string) ([]workf
 	for _, f := range c.World.Workflows {
 		r := f.Record
 		r.Source = ""
-		list = append(list, r)
+		if c.matches(ctx, r, q) {
+			list = append(list, r)
+		}
 	}
 	part, next := page(list, size, after)
 	return part, next, nil
+}
+
+func (c catalog) matches(ctx context.Context, r workflow.Record, q workflow.Filter) bool {
+	for key, value := range q.Labels {
+		if r.Labels[key] != value {
+			return false
+		}
+	}
+	last := workflow.NeverRun
+	if found, err := c.LastExecutions(ctx, []string{r.Name}); err == nil && len(found) > 0 {
+		last = string(found[r.Name].Status)
+	}
+	text := strings.Contains(strings.ToLower(r.Name+" "+r.Description), strings.ToLower(q.Text))
+	return text && (q.Team == "" || q.Team == r.Team) && (q.Last == "" || q.Last == last)
 }
 
 // Workflow returns one by name.

@@ -1117,9 +1117,19 @@ func (x *GetWorkflowResponse) GetWorkflow() *Workflow {
 }
 
 type ListWorkflowsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	PageSize  int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// In the name or the description, in capitals or not.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Name of the team that owns it.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// All of them.
+	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Of the newest execution.
+	LastStatus Status `protobuf:"varint,6,opt,name=last_status,json=lastStatus,proto3,enum=seatrial.api.v1.Status" json:"last_status,omitempty"`
+	// Only those that have not run yet.
+	NeverRan      bool `protobuf:"varint,7,opt,name=never_ran,json=neverRan,proto3" json:"never_ran,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1166,6 +1176,41 @@ func (x *ListWorkflowsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListWorkflowsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListWorkflowsRequest) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *ListWorkflowsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListWorkflowsRequest) GetLastStatus() Status {
+	if x != nil {
+		return x.LastStatus
+	}
+	return Status_STATUS_UNSPECIFIED
+}
+
+func (x *ListWorkflowsRequest) GetNeverRan() bool {
+	if x != nil {
+		return x.NeverRan
+	}
+	return false
 }
 
 type ListWorkflowsResponse struct {
@@ -3273,6 +3318,130 @@ func (x *ResumeExecutionResponse) GetSteps() int32 {
 	return 0
 }
 
+type RerunExecutionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only the runs that did not pass.
+	FailedOnly     bool   `protobuf:"varint,2,opt,name=failed_only,json=failedOnly,proto3" json:"failed_only,omitempty"`
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RerunExecutionRequest) Reset() {
+	*x = RerunExecutionRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunExecutionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunExecutionRequest) ProtoMessage() {}
+
+func (x *RerunExecutionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunExecutionRequest.ProtoReflect.Descriptor instead.
+func (*RerunExecutionRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RerunExecutionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RerunExecutionRequest) GetFailedOnly() bool {
+	if x != nil {
+		return x.FailedOnly
+	}
+	return false
+}
+
+func (x *RerunExecutionRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+type RerunExecutionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new one.
+	Execution *Execution `protobuf:"bytes,1,opt,name=execution,proto3" json:"execution,omitempty"`
+	// The idempotency key was seen before and this is the execution it started.
+	Existed bool `protobuf:"varint,2,opt,name=existed,proto3" json:"existed,omitempty"`
+	// Page of the execution.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerunExecutionResponse) Reset() {
+	*x = RerunExecutionResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerunExecutionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerunExecutionResponse) ProtoMessage() {}
+
+func (x *RerunExecutionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerunExecutionResponse.ProtoReflect.Descriptor instead.
+func (*RerunExecutionResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *RerunExecutionResponse) GetExecution() *Execution {
+	if x != nil {
+		return x.Execution
+	}
+	return nil
+}
+
+func (x *RerunExecutionResponse) GetExisted() bool {
+	if x != nil {
+		return x.Existed
+	}
+	return false
+}
+
+func (x *RerunExecutionResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 type StreamLogRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
@@ -3287,7 +3456,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3468,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3481,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -3363,7 +3532,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3544,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3557,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -3432,7 +3601,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3613,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3626,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -3519,7 +3688,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3531,7 +3700,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3544,7 +3713,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TestResult) GetId() string {
@@ -3671,7 +3840,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3683,7 +3852,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3696,7 +3865,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -3722,7 +3891,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3734,7 +3903,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3747,7 +3916,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3788,7 +3957,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3800,7 +3969,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3813,7 +3982,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *File) GetId() string {
@@ -3932,7 +4101,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3944,7 +4113,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3957,7 +4126,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3985,7 +4154,7 @@ type ListMetricsRequest struct {
 
 func (x *ListMetricsRequest) Reset() {
 	*x = ListMetricsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3997,7 +4166,7 @@ func (x *ListMetricsRequest) String() string {
 func (*ListMetricsRequest) ProtoMessage() {}
 
 func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4010,7 +4179,7 @@ func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
 func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListMetricsRequest) GetExecutionId() string {
@@ -4039,7 +4208,7 @@ type ListMetricsResponse struct {
 
 func (x *ListMetricsResponse) Reset() {
 	*x = ListMetricsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4051,7 +4220,7 @@ func (x *ListMetricsResponse) String() string {
 func (*ListMetricsResponse) ProtoMessage() {}
 
 func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4064,7 +4233,7 @@ func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
 func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListMetricsResponse) GetSteps() []*StepMetrics {
@@ -4098,7 +4267,7 @@ type StepMetrics struct {
 
 func (x *StepMetrics) Reset() {
 	*x = StepMetrics{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4279,7 @@ func (x *StepMetrics) String() string {
 func (*StepMetrics) ProtoMessage() {}
 
 func (x *StepMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4292,7 @@ func (x *StepMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepMetrics.ProtoReflect.Descriptor instead.
 func (*StepMetrics) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StepMetrics) GetAttemptId() string {
@@ -4186,7 +4355,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +4367,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +4380,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Sample) GetAt() *durationpb.Duration {
@@ -4285,7 +4454,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4297,7 +4466,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4310,7 +4479,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Cluster) GetId() string {
@@ -4485,7 +4654,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4497,7 +4666,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4510,7 +4679,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Environment) GetId() string {
@@ -4610,7 +4779,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4622,7 +4791,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4635,7 +4804,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -4676,7 +4845,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4688,7 +4857,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4701,7 +4870,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -4764,7 +4933,7 @@ type RevokeClusterRequest struct {
 
 func (x *RevokeClusterRequest) Reset() {
 	*x = RevokeClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4776,7 +4945,7 @@ func (x *RevokeClusterRequest) String() string {
 func (*RevokeClusterRequest) ProtoMessage() {}
 
 func (x *RevokeClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4789,7 +4958,7 @@ func (x *RevokeClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeClusterRequest.ProtoReflect.Descriptor instead.
 func (*RevokeClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RevokeClusterRequest) GetName() string {
@@ -4815,7 +4984,7 @@ type RevokeClusterResponse struct {
 
 func (x *RevokeClusterResponse) Reset() {
 	*x = RevokeClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4827,7 +4996,7 @@ func (x *RevokeClusterResponse) String() string {
 func (*RevokeClusterResponse) ProtoMessage() {}
 
 func (x *RevokeClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4840,7 +5009,7 @@ func (x *RevokeClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeClusterResponse.ProtoReflect.Descriptor instead.
 func (*RevokeClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RevokeClusterResponse) GetCluster() *Cluster {
@@ -4859,7 +5028,7 @@ type RotateClusterKeyRequest struct {
 
 func (x *RotateClusterKeyRequest) Reset() {
 	*x = RotateClusterKeyRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4871,7 +5040,7 @@ func (x *RotateClusterKeyRequest) String() string {
 func (*RotateClusterKeyRequest) ProtoMessage() {}
 
 func (x *RotateClusterKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4884,7 +5053,7 @@ func (x *RotateClusterKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateClusterKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateClusterKeyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RotateClusterKeyRequest) GetName() string {
@@ -4903,7 +5072,7 @@ type RotateClusterKeyResponse struct {
 
 func (x *RotateClusterKeyResponse) Reset() {
 	*x = RotateClusterKeyResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4915,7 +5084,7 @@ func (x *RotateClusterKeyResponse) String() string {
 func (*RotateClusterKeyResponse) ProtoMessage() {}
 
 func (x *RotateClusterKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4928,7 +5097,7 @@ func (x *RotateClusterKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateClusterKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateClusterKeyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RotateClusterKeyResponse) GetCluster() *Cluster {
@@ -4949,7 +5118,7 @@ type DrainClusterRequest struct {
 
 func (x *DrainClusterRequest) Reset() {
 	*x = DrainClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4961,7 +5130,7 @@ func (x *DrainClusterRequest) String() string {
 func (*DrainClusterRequest) ProtoMessage() {}
 
 func (x *DrainClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4974,7 +5143,7 @@ func (x *DrainClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainClusterRequest.ProtoReflect.Descriptor instead.
 func (*DrainClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DrainClusterRequest) GetName() string {
@@ -5000,7 +5169,7 @@ type DrainClusterResponse struct {
 
 func (x *DrainClusterResponse) Reset() {
 	*x = DrainClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5012,7 +5181,7 @@ func (x *DrainClusterResponse) String() string {
 func (*DrainClusterResponse) ProtoMessage() {}
 
 func (x *DrainClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5025,7 +5194,7 @@ func (x *DrainClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainClusterResponse.ProtoReflect.Descriptor instead.
 func (*DrainClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DrainClusterResponse) GetCluster() *Cluster {
@@ -5044,7 +5213,7 @@ type UndrainClusterRequest struct {
 
 func (x *UndrainClusterRequest) Reset() {
 	*x = UndrainClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5056,7 +5225,7 @@ func (x *UndrainClusterRequest) String() string {
 func (*UndrainClusterRequest) ProtoMessage() {}
 
 func (x *UndrainClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5069,7 +5238,7 @@ func (x *UndrainClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainClusterRequest.ProtoReflect.Descriptor instead.
 func (*UndrainClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *UndrainClusterRequest) GetName() string {
@@ -5088,7 +5257,7 @@ type UndrainClusterResponse struct {
 
 func (x *UndrainClusterResponse) Reset() {
 	*x = UndrainClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5100,7 +5269,7 @@ func (x *UndrainClusterResponse) String() string {
 func (*UndrainClusterResponse) ProtoMessage() {}
 
 func (x *UndrainClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5113,7 +5282,7 @@ func (x *UndrainClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainClusterResponse.ProtoReflect.Descriptor instead.
 func (*UndrainClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *UndrainClusterResponse) GetCluster() *Cluster {
@@ -5134,7 +5303,7 @@ type LimitClusterRequest struct {
 
 func (x *LimitClusterRequest) Reset() {
 	*x = LimitClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5146,7 +5315,7 @@ func (x *LimitClusterRequest) String() string {
 func (*LimitClusterRequest) ProtoMessage() {}
 
 func (x *LimitClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5159,7 +5328,7 @@ func (x *LimitClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitClusterRequest.ProtoReflect.Descriptor instead.
 func (*LimitClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *LimitClusterRequest) GetName() string {
@@ -5185,7 +5354,7 @@ type ExamineClusterRequest struct {
 
 func (x *ExamineClusterRequest) Reset() {
 	*x = ExamineClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5197,7 +5366,7 @@ func (x *ExamineClusterRequest) String() string {
 func (*ExamineClusterRequest) ProtoMessage() {}
 
 func (x *ExamineClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5210,7 +5379,7 @@ func (x *ExamineClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineClusterRequest.ProtoReflect.Descriptor instead.
 func (*ExamineClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ExamineClusterRequest) GetName() string {
@@ -5231,7 +5400,7 @@ type ExamineClusterResponse struct {
 
 func (x *ExamineClusterResponse) Reset() {
 	*x = ExamineClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5243,7 +5412,7 @@ func (x *ExamineClusterResponse) String() string {
 func (*ExamineClusterResponse) ProtoMessage() {}
 
 func (x *ExamineClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5256,7 +5425,7 @@ func (x *ExamineClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineClusterResponse.ProtoReflect.Descriptor instead.
 func (*ExamineClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ExamineClusterResponse) GetCluster() *Cluster {
@@ -5297,7 +5466,7 @@ type ClusterCheck struct {
 
 func (x *ClusterCheck) Reset() {
 	*x = ClusterCheck{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5309,7 +5478,7 @@ func (x *ClusterCheck) String() string {
 func (*ClusterCheck) ProtoMessage() {}
 
 func (x *ClusterCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5322,7 +5491,7 @@ func (x *ClusterCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterCheck.ProtoReflect.Descriptor instead.
 func (*ClusterCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ClusterCheck) GetCheck() string {
@@ -5362,7 +5531,7 @@ type LimitClusterResponse struct {
 
 func (x *LimitClusterResponse) Reset() {
 	*x = LimitClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5374,7 +5543,7 @@ func (x *LimitClusterResponse) String() string {
 func (*LimitClusterResponse) ProtoMessage() {}
 
 func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5387,7 +5556,7 @@ func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitClusterResponse.ProtoReflect.Descriptor instead.
 func (*LimitClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *LimitClusterResponse) GetCluster() *Cluster {
@@ -5405,7 +5574,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5417,7 +5586,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5430,7 +5599,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
 }
 
 type ListClustersResponse struct {
@@ -5442,7 +5611,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5454,7 +5623,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5467,7 +5636,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -5485,7 +5654,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5497,7 +5666,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5510,7 +5679,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
 }
 
 type ListEnvironmentsResponse struct {
@@ -5522,7 +5691,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5534,7 +5703,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5547,7 +5716,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -5570,7 +5739,7 @@ type ExchangeTokenRequest struct {
 
 func (x *ExchangeTokenRequest) Reset() {
 	*x = ExchangeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5582,7 +5751,7 @@ func (x *ExchangeTokenRequest) String() string {
 func (*ExchangeTokenRequest) ProtoMessage() {}
 
 func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5595,7 +5764,7 @@ func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ExchangeTokenRequest) GetOrganization() string {
@@ -5631,7 +5800,7 @@ type ExchangeTokenResponse struct {
 
 func (x *ExchangeTokenResponse) Reset() {
 	*x = ExchangeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5643,7 +5812,7 @@ func (x *ExchangeTokenResponse) String() string {
 func (*ExchangeTokenResponse) ProtoMessage() {}
 
 func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5656,7 +5825,7 @@ func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ExchangeTokenResponse) GetToken() string {
@@ -5695,7 +5864,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5707,7 +5876,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5720,7 +5889,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
 }
 
 type WhoAmIResponse struct {
@@ -5738,7 +5907,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5750,7 +5919,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5763,7 +5932,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -5833,7 +6002,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5845,7 +6014,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5858,7 +6027,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -5913,7 +6082,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5925,7 +6094,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5938,7 +6107,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -5980,7 +6149,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5992,7 +6161,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6005,7 +6174,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Token) GetId() string {
@@ -6100,7 +6269,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6112,7 +6281,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6125,7 +6294,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
 }
 
 type ListTokensResponse struct {
@@ -6137,7 +6306,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6149,7 +6318,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6162,7 +6331,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -6181,7 +6350,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6193,7 +6362,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6206,7 +6375,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -6224,7 +6393,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6236,7 +6405,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[83]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6249,7 +6418,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{83}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{85}
 }
 
 type SignInRequest struct {
@@ -6265,7 +6434,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6277,7 +6446,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[84]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6290,7 +6459,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{84}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -6332,7 +6501,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6344,7 +6513,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[85]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6357,7 +6526,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{85}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -6473,12 +6642,21 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x12GetWorkflowRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
 	"\x13GetWorkflowResponse\x125\n" +
-	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\"^\n" +
+	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\"\x81\x03\n" +
 	"\x14ListWorkflowsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x1c\n" +
+	"\x04text\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12\x1c\n" +
+	"\x04team\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\x04team\x12S\n" +
+	"\x06labels\x18\x05 \x03(\v21.seatrial.api.v1.ListWorkflowsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10\x14R\x06labels\x128\n" +
+	"\vlast_status\x18\x06 \x01(\x0e2\x17.seatrial.api.v1.StatusR\n" +
+	"lastStatus\x12\x1b\n" +
+	"\tnever_ran\x18\a \x01(\bR\bneverRan\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"x\n" +
 	"\x15ListWorkflowsResponse\x127\n" +
 	"\tworkflows\x18\x01 \x03(\v2\x19.seatrial.api.v1.WorkflowR\tworkflows\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
@@ -6670,7 +6848,16 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\acomment\"i\n" +
 	"\x17ResumeExecutionResponse\x128\n" +
 	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x14\n" +
-	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\xac\x01\n" +
+	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\x84\x01\n" +
+	"\x15RerunExecutionRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1f\n" +
+	"\vfailed_only\x18\x02 \x01(\bR\n" +
+	"failedOnly\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eidempotencyKey\"~\n" +
+	"\x16RerunExecutionResponse\x128\n" +
+	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x18\n" +
+	"\aexisted\x18\x02 \x01(\bR\aexisted\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\xac\x01\n" +
 	"\x10StreamLogRequest\x12&\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tattemptId\x12\x1d\n" +
@@ -6964,14 +7151,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\vGetTemplate\x12#.seatrial.api.v1.GetTemplateRequest\x1a$.seatrial.api.v1.GetTemplateResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\xe0\a\n" +
+	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\xc3\b\n" +
 	"\x10ExecutionService\x12X\n" +
 	"\vRunWorkflow\x12#.seatrial.api.v1.RunWorkflowRequest\x1a$.seatrial.api.v1.RunWorkflowResponse\x12`\n" +
 	"\fGetExecution\x12$.seatrial.api.v1.GetExecutionRequest\x1a%.seatrial.api.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12f\n" +
 	"\x0eListExecutions\x12&.seatrial.api.v1.ListExecutionsRequest\x1a'.seatrial.api.v1.ListExecutionsResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\x0eWatchExecution\x12&.seatrial.api.v1.WatchExecutionRequest\x1a'.seatrial.api.v1.WatchExecutionResponse0\x01\x12d\n" +
 	"\x0fCancelExecution\x12'.seatrial.api.v1.CancelExecutionRequest\x1a(.seatrial.api.v1.CancelExecutionResponse\x12d\n" +
-	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12T\n" +
+	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12a\n" +
+	"\x0eRerunExecution\x12&.seatrial.api.v1.RerunExecutionRequest\x1a'.seatrial.api.v1.RerunExecutionResponse\x12T\n" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
@@ -7009,7 +7197,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -7054,227 +7242,235 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*CancelExecutionResponse)(nil),  // 40: seatrial.api.v1.CancelExecutionResponse
 	(*ResumeExecutionRequest)(nil),   // 41: seatrial.api.v1.ResumeExecutionRequest
 	(*ResumeExecutionResponse)(nil),  // 42: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 43: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 44: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 45: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 46: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 47: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 48: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 49: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 50: seatrial.api.v1.ListFilesResponse
-	(*ListMetricsRequest)(nil),       // 51: seatrial.api.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),      // 52: seatrial.api.v1.ListMetricsResponse
-	(*StepMetrics)(nil),              // 53: seatrial.api.v1.StepMetrics
-	(*Sample)(nil),                   // 54: seatrial.api.v1.Sample
-	(*Cluster)(nil),                  // 55: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 56: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 57: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 58: seatrial.api.v1.EnrollClusterResponse
-	(*RevokeClusterRequest)(nil),     // 59: seatrial.api.v1.RevokeClusterRequest
-	(*RevokeClusterResponse)(nil),    // 60: seatrial.api.v1.RevokeClusterResponse
-	(*RotateClusterKeyRequest)(nil),  // 61: seatrial.api.v1.RotateClusterKeyRequest
-	(*RotateClusterKeyResponse)(nil), // 62: seatrial.api.v1.RotateClusterKeyResponse
-	(*DrainClusterRequest)(nil),      // 63: seatrial.api.v1.DrainClusterRequest
-	(*DrainClusterResponse)(nil),     // 64: seatrial.api.v1.DrainClusterResponse
-	(*UndrainClusterRequest)(nil),    // 65: seatrial.api.v1.UndrainClusterRequest
-	(*UndrainClusterResponse)(nil),   // 66: seatrial.api.v1.UndrainClusterResponse
-	(*LimitClusterRequest)(nil),      // 67: seatrial.api.v1.LimitClusterRequest
-	(*ExamineClusterRequest)(nil),    // 68: seatrial.api.v1.ExamineClusterRequest
-	(*ExamineClusterResponse)(nil),   // 69: seatrial.api.v1.ExamineClusterResponse
-	(*ClusterCheck)(nil),             // 70: seatrial.api.v1.ClusterCheck
-	(*LimitClusterResponse)(nil),     // 71: seatrial.api.v1.LimitClusterResponse
-	(*ListClustersRequest)(nil),      // 72: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 73: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 74: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 75: seatrial.api.v1.ListEnvironmentsResponse
-	(*ExchangeTokenRequest)(nil),     // 76: seatrial.api.v1.ExchangeTokenRequest
-	(*ExchangeTokenResponse)(nil),    // 77: seatrial.api.v1.ExchangeTokenResponse
-	(*WhoAmIRequest)(nil),            // 78: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 79: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 80: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 81: seatrial.api.v1.CreateTokenResponse
-	(*Token)(nil),                    // 82: seatrial.api.v1.Token
-	(*ListTokensRequest)(nil),        // 83: seatrial.api.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 84: seatrial.api.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 85: seatrial.api.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 86: seatrial.api.v1.RevokeTokenResponse
-	(*SignInRequest)(nil),            // 87: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 88: seatrial.api.v1.SignInResponse
-	nil,                              // 89: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 90: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 91: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 92: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 93: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 94: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 95: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 96: seatrial.api.v1.Schedule
-	(*Trigger)(nil),                  // 97: seatrial.api.v1.Trigger
-	(*Webhook)(nil),                  // 98: seatrial.api.v1.Webhook
-	(*durationpb.Duration)(nil),      // 99: google.protobuf.Duration
+	(*RerunExecutionRequest)(nil),    // 43: seatrial.api.v1.RerunExecutionRequest
+	(*RerunExecutionResponse)(nil),   // 44: seatrial.api.v1.RerunExecutionResponse
+	(*StreamLogRequest)(nil),         // 45: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 46: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 47: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 48: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 49: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 50: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 51: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 52: seatrial.api.v1.ListFilesResponse
+	(*ListMetricsRequest)(nil),       // 53: seatrial.api.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),      // 54: seatrial.api.v1.ListMetricsResponse
+	(*StepMetrics)(nil),              // 55: seatrial.api.v1.StepMetrics
+	(*Sample)(nil),                   // 56: seatrial.api.v1.Sample
+	(*Cluster)(nil),                  // 57: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 58: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 59: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 60: seatrial.api.v1.EnrollClusterResponse
+	(*RevokeClusterRequest)(nil),     // 61: seatrial.api.v1.RevokeClusterRequest
+	(*RevokeClusterResponse)(nil),    // 62: seatrial.api.v1.RevokeClusterResponse
+	(*RotateClusterKeyRequest)(nil),  // 63: seatrial.api.v1.RotateClusterKeyRequest
+	(*RotateClusterKeyResponse)(nil), // 64: seatrial.api.v1.RotateClusterKeyResponse
+	(*DrainClusterRequest)(nil),      // 65: seatrial.api.v1.DrainClusterRequest
+	(*DrainClusterResponse)(nil),     // 66: seatrial.api.v1.DrainClusterResponse
+	(*UndrainClusterRequest)(nil),    // 67: seatrial.api.v1.UndrainClusterRequest
+	(*UndrainClusterResponse)(nil),   // 68: seatrial.api.v1.UndrainClusterResponse
+	(*LimitClusterRequest)(nil),      // 69: seatrial.api.v1.LimitClusterRequest
+	(*ExamineClusterRequest)(nil),    // 70: seatrial.api.v1.ExamineClusterRequest
+	(*ExamineClusterResponse)(nil),   // 71: seatrial.api.v1.ExamineClusterResponse
+	(*ClusterCheck)(nil),             // 72: seatrial.api.v1.ClusterCheck
+	(*LimitClusterResponse)(nil),     // 73: seatrial.api.v1.LimitClusterResponse
+	(*ListClustersRequest)(nil),      // 74: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 75: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 76: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 77: seatrial.api.v1.ListEnvironmentsResponse
+	(*ExchangeTokenRequest)(nil),     // 78: seatrial.api.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),    // 79: seatrial.api.v1.ExchangeTokenResponse
+	(*WhoAmIRequest)(nil),            // 80: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 81: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 82: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 83: seatrial.api.v1.CreateTokenResponse
+	(*Token)(nil),                    // 84: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 85: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 86: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 87: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 88: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 89: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 90: seatrial.api.v1.SignInResponse
+	nil,                              // 91: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 92: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 93: seatrial.api.v1.ListWorkflowsRequest.LabelsEntry
+	nil,                              // 94: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 95: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 96: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 97: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 98: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 99: seatrial.api.v1.Schedule
+	(*Trigger)(nil),                  // 100: seatrial.api.v1.Trigger
+	(*Webhook)(nil),                  // 101: seatrial.api.v1.Webhook
+	(*durationpb.Duration)(nil),      // 102: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	89,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	95,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	91,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	98,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	95,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
-	90,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	95,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	98,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	92,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	98,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	96,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	97,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	98,  // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
-	95,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	58,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	99,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	100, // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	101, // 15: seatrial.api.v1.ApplyWorkflowResponse.webhook:type_name -> seatrial.api.v1.Webhook
+	98,  // 16: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 17: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,   // 18: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,   // 19: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,   // 20: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,   // 21: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	91,  // 22: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	95,  // 23: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	95,  // 24: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 25: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23,  // 26: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22,  // 27: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21,  // 28: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20,  // 29: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,   // 30: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24,  // 31: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	92,  // 32: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,   // 33: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	95,  // 34: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 35: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26,  // 36: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25,  // 37: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,   // 38: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	95,  // 39: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 40: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 41: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,   // 42: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	95,  // 43: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	95,  // 44: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 45: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28,  // 46: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27,  // 47: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	99,  // 48: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	99,  // 49: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,   // 50: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	93,  // 51: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31,  // 52: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19,  // 53: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 54: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,   // 55: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19,  // 56: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19,  // 57: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 58: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 59: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	99,  // 60: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46,  // 61: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49,  // 62: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53,  // 63: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 64: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54,  // 65: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	99,  // 66: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	99,  // 67: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	95,  // 68: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	95,  // 69: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	95,  // 70: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	95,  // 71: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	95,  // 72: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
-	94,  // 73: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	95,  // 74: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 75: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 76: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	95,  // 77: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 78: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 79: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 80: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 81: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 82: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	70,  // 83: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
-	95,  // 84: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
-	55,  // 85: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 86: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 87: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	95,  // 88: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 89: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	99,  // 90: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	95,  // 91: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 92: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	95,  // 93: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	95,  // 94: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	82,  // 95: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	95,  // 96: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 97: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 98: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 99: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 100: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 101: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 102: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 103: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 104: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 105: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 106: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 107: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 108: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 109: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 110: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 111: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 112: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 113: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 114: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 115: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
-	65,  // 116: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
-	67,  // 117: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
-	68,  // 118: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
-	72,  // 119: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	74,  // 120: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	78,  // 121: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	80,  // 122: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	83,  // 123: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	85,  // 124: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	87,  // 125: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	76,  // 126: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 127: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 128: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 129: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 130: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 131: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 132: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 133: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 134: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 135: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 136: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 137: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 138: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 139: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 140: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 141: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 142: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 143: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 144: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 145: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
-	66,  // 146: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
-	71,  // 147: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
-	69,  // 148: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
-	73,  // 149: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	75,  // 150: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	79,  // 151: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	81,  // 152: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	84,  // 153: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	86,  // 154: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	88,  // 155: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	77,  // 156: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	127, // [127:157] is the sub-list for method output_type
-	97,  // [97:127] is the sub-list for method input_type
-	97,  // [97:97] is the sub-list for extension type_name
-	97,  // [97:97] is the sub-list for extension extendee
-	0,   // [0:97] is the sub-list for field type_name
+	93,  // 18: seatrial.api.v1.ListWorkflowsRequest.labels:type_name -> seatrial.api.v1.ListWorkflowsRequest.LabelsEntry
+	1,   // 19: seatrial.api.v1.ListWorkflowsRequest.last_status:type_name -> seatrial.api.v1.Status
+	5,   // 20: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 21: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 22: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 23: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	94,  // 24: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	98,  // 25: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	98,  // 26: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 27: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 28: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 29: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 30: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 31: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 32: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 33: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	95,  // 34: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 35: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	98,  // 36: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 37: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 38: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 39: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 40: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	98,  // 41: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 42: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 43: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 44: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	98,  // 45: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	98,  // 46: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 47: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 48: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 49: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	102, // 50: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	102, // 51: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 52: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	96,  // 53: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 54: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 55: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 56: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 57: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 58: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 59: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 60: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 61: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 62: seatrial.api.v1.RerunExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	102, // 63: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	48,  // 64: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	51,  // 65: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	55,  // 66: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 67: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	56,  // 68: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	102, // 69: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	102, // 70: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	98,  // 71: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	98,  // 72: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	98,  // 73: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	98,  // 74: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	98,  // 75: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	97,  // 76: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	98,  // 77: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	57,  // 78: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	58,  // 79: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	98,  // 80: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	57,  // 81: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 82: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 83: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 84: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 85: seatrial.api.v1.ExamineClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	72,  // 86: seatrial.api.v1.ExamineClusterResponse.checks:type_name -> seatrial.api.v1.ClusterCheck
+	98,  // 87: seatrial.api.v1.ExamineClusterResponse.examined_at:type_name -> google.protobuf.Timestamp
+	57,  // 88: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	57,  // 89: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	58,  // 90: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	98,  // 91: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 92: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	102, // 93: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	98,  // 94: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 95: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	98,  // 96: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 97: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	84,  // 98: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	98,  // 99: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 100: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 101: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 102: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 103: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 104: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 105: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 106: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 107: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 108: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 109: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 110: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 111: seatrial.api.v1.ExecutionService.RerunExecution:input_type -> seatrial.api.v1.RerunExecutionRequest
+	45,  // 112: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	47,  // 113: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	50,  // 114: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	53,  // 115: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	59,  // 116: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	61,  // 117: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	63,  // 118: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	65,  // 119: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	67,  // 120: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	69,  // 121: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	70,  // 122: seatrial.api.v1.ClusterService.ExamineCluster:input_type -> seatrial.api.v1.ExamineClusterRequest
+	74,  // 123: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	76,  // 124: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	80,  // 125: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	82,  // 126: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	85,  // 127: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	87,  // 128: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	89,  // 129: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	78,  // 130: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 131: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 132: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 133: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 134: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 135: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 136: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 137: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 138: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 139: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 140: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 141: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 142: seatrial.api.v1.ExecutionService.RerunExecution:output_type -> seatrial.api.v1.RerunExecutionResponse
+	46,  // 143: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	49,  // 144: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	52,  // 145: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	54,  // 146: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	60,  // 147: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	62,  // 148: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	64,  // 149: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	66,  // 150: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	68,  // 151: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	73,  // 152: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	71,  // 153: seatrial.api.v1.ClusterService.ExamineCluster:output_type -> seatrial.api.v1.ExamineClusterResponse
+	75,  // 154: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	77,  // 155: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	81,  // 156: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	83,  // 157: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	86,  // 158: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	88,  // 159: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	90,  // 160: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	79,  // 161: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	131, // [131:162] is the sub-list for method output_type
+	100, // [100:131] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -7293,7 +7489,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   92,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

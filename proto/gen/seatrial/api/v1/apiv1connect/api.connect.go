@@ -76,6 +76,9 @@ const (
 	// ExecutionServiceResumeExecutionProcedure is the fully-qualified name of the ExecutionService's
 	// ResumeExecution RPC.
 	ExecutionServiceResumeExecutionProcedure = "/seatrial.api.v1.ExecutionService/ResumeExecution"
+	// ExecutionServiceRerunExecutionProcedure is the fully-qualified name of the ExecutionService's
+	// RerunExecution RPC.
+	ExecutionServiceRerunExecutionProcedure = "/seatrial.api.v1.ExecutionService/RerunExecution"
 	// ExecutionServiceStreamLogProcedure is the fully-qualified name of the ExecutionService's
 	// StreamLog RPC.
 	ExecutionServiceStreamLogProcedure = "/seatrial.api.v1.ExecutionService/StreamLog"
@@ -350,6 +353,9 @@ type ExecutionServiceClient interface {
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
 	// ResumeExecution lets the steps go on that wait for a person.
 	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
+	// RerunExecution starts the workflow of an execution that has ended again, as it is in the catalog now, with the same parameters and as
+	// evidence for the same release: the same runs, or those alone that did not pass.
+	RerunExecution(context.Context, *v1.RerunExecutionRequest) (*v1.RerunExecutionResponse, error)
 	// StreamLog sends the log of a step or a service from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error)
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
@@ -407,6 +413,12 @@ func NewExecutionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(executionServiceMethods.ByName("ResumeExecution")),
 			connect.WithClientOptions(opts...),
 		),
+		rerunExecution: connect.NewClient[v1.RerunExecutionRequest, v1.RerunExecutionResponse](
+			httpClient,
+			baseURL+ExecutionServiceRerunExecutionProcedure,
+			connect.WithSchema(executionServiceMethods.ByName("RerunExecution")),
+			connect.WithClientOptions(opts...),
+		),
 		streamLog: connect.NewClient[v1.StreamLogRequest, v1.StreamLogResponse](
 			httpClient,
 			baseURL+ExecutionServiceStreamLogProcedure,
@@ -445,6 +457,7 @@ type executionServiceClient struct {
 	watchExecution  *connect.Client[v1.WatchExecutionRequest, v1.WatchExecutionResponse]
 	cancelExecution *connect.Client[v1.CancelExecutionRequest, v1.CancelExecutionResponse]
 	resumeExecution *connect.Client[v1.ResumeExecutionRequest, v1.ResumeExecutionResponse]
+	rerunExecution  *connect.Client[v1.RerunExecutionRequest, v1.RerunExecutionResponse]
 	streamLog       *connect.Client[v1.StreamLogRequest, v1.StreamLogResponse]
 	listTestResults *connect.Client[v1.ListTestResultsRequest, v1.ListTestResultsResponse]
 	listFiles       *connect.Client[v1.ListFilesRequest, v1.ListFilesResponse]
@@ -501,6 +514,15 @@ func (c *executionServiceClient) ResumeExecution(ctx context.Context, req *v1.Re
 	return nil, err
 }
 
+// RerunExecution calls seatrial.api.v1.ExecutionService.RerunExecution.
+func (c *executionServiceClient) RerunExecution(ctx context.Context, req *v1.RerunExecutionRequest) (*v1.RerunExecutionResponse, error) {
+	response, err := c.rerunExecution.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // StreamLog calls seatrial.api.v1.ExecutionService.StreamLog.
 func (c *executionServiceClient) StreamLog(ctx context.Context, req *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error) {
 	return c.streamLog.CallServerStream(ctx, connect.NewRequest(req))
@@ -544,6 +566,9 @@ type ExecutionServiceHandler interface {
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
 	// ResumeExecution lets the steps go on that wait for a person.
 	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
+	// RerunExecution starts the workflow of an execution that has ended again, as it is in the catalog now, with the same parameters and as
+	// evidence for the same release: the same runs, or those alone that did not pass.
+	RerunExecution(context.Context, *v1.RerunExecutionRequest) (*v1.RerunExecutionResponse, error)
 	// StreamLog sends the log of a step or a service from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
@@ -597,6 +622,12 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 		connect.WithSchema(executionServiceMethods.ByName("ResumeExecution")),
 		connect.WithHandlerOptions(opts...),
 	)
+	executionServiceRerunExecutionHandler := connect.NewUnaryHandlerSimple(
+		ExecutionServiceRerunExecutionProcedure,
+		svc.RerunExecution,
+		connect.WithSchema(executionServiceMethods.ByName("RerunExecution")),
+		connect.WithHandlerOptions(opts...),
+	)
 	executionServiceStreamLogHandler := connect.NewServerStreamHandlerSimple(
 		ExecutionServiceStreamLogProcedure,
 		svc.StreamLog,
@@ -638,6 +669,8 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 			executionServiceCancelExecutionHandler.ServeHTTP(w, r)
 		case ExecutionServiceResumeExecutionProcedure:
 			executionServiceResumeExecutionHandler.ServeHTTP(w, r)
+		case ExecutionServiceRerunExecutionProcedure:
+			executionServiceRerunExecutionHandler.ServeHTTP(w, r)
 		case ExecutionServiceStreamLogProcedure:
 			executionServiceStreamLogHandler.ServeHTTP(w, r)
 		case ExecutionServiceListTestResultsProcedure:
@@ -677,6 +710,10 @@ func (UnimplementedExecutionServiceHandler) CancelExecution(context.Context, *v1
 
 func (UnimplementedExecutionServiceHandler) ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ResumeExecution is not implemented"))
+}
+
+func (UnimplementedExecutionServiceHandler) RerunExecution(context.Context, *v1.RerunExecutionRequest) (*v1.RerunExecutionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.RerunExecution is not implemented"))
 }
 
 func (UnimplementedExecutionServiceHandler) StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error {
