@@ -12,4 +12,6 @@ type Filter struct {
 }
 
 // Narrow reports whether it leaves anything out.
-func (f Filter) Narrow() bool { return f.Text != "" || f.Team != "" || len(f.Labels) > 0 || f.Last != "" }
+func (f Filter) Narrow() bool {
+	return f.Text != "" || f.Team != "" || len(f.Labels) > 0 || f.Last != ""
+}
