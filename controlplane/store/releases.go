@@ -185,10 +185,10 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		if err != nil {
 			return err
 		}
-		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && !row.DecidedAt.Before(d.At) {
-			return nil // another one has decided who knew more, or as much: by its moment and what it knows a verdict is told from all others
+		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && row.DecidedAt.Sub(d.At) > sameMoment {
+			return nil // another one has decided who knew more, or as much at a later time
 		}
-		change := row.Update().SetState(string(d.State)).SetDecidedAt(d.At).SetJudged(d.Arrivals)
+		change := row.Update().SetState(string(d.State)).SetDecidedAt(decidedAt(row, d.At)).SetJudged(d.Arrivals)
 		if row.DecidedAt == nil || !row.DecidedAt.Equal(d.SameAs) {
 			change.SetVerdict(d.Output)
 		}
@@ -226,6 +226,19 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		return s.wakeDeployments(ctx, tx, row)
 	})
 	return changed, err
+}
+
+// sameMoment is how far apart verdicts are that are made in one moment.
+const sameMoment = time.Millisecond
+
+// decidedAt is the moment of a verdict: by it, it is told from those before, also from one of the same moment. It is as exact as the databases
+// are.
+func decidedAt(row *db.Release, at time.Time) time.Time {
+	at = at.Truncate(time.Microsecond)
+	if row.DecidedAt != nil && !row.DecidedAt.Before(at) {
+		return row.DecidedAt.Add(time.Microsecond)
+	}
+	return at
 }
 
 // moreBlockers adds to the latest change what has come to keep a release from being ready since: the state is still the same, and its story

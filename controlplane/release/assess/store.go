@@ -30,7 +30,7 @@ type Store interface {
 	Evidence(ctx context.Context, id release.ID) ([]release.Attempt, error)
 	// LinkEvidence links what has run against the images of a release, or names its commit, since a time.
 	LinkEvidence(ctx context.Context, id release.ID, since time.Time) error
-	// SaveVerdict stores a decision, unless one is there that knows more, or as much at the same moment. The release is no longer stale when nothing has come in that the
+	// SaveVerdict stores a decision, unless one is there that knows more, or as much at a later time. The release is no longer stale when nothing has come in that the
 	// decision does not know. A change of the state is recorded with the cause; it returns whether there was one.
 	SaveVerdict(ctx context.Context, id release.ID, d release.Decision) (changed bool, err error)
 	// StaleReleases lists what is to be decided anew in all organizations: what is stale, and what was decided before a time, unless
