@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/auth/githubapp"
 	"github.com/seatrial/seatrial/controlplane/outbound"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // leftover is how long a token still has to be valid that is used again.
@@ -30,9 +32,11 @@ type github struct {
 	tokens map[grant]token
 }
 
-// grant is what a token is for.
+// grant is what a token is for, and of whom. Who names another's app without its key gets none of its tokens, nor does a key that was replaced.
 type grant struct {
+	organization tenant.ID
 	url, app     string
+	key          [sha256.Size]byte
 	installation int64
 	repository   string
 }
@@ -47,6 +51,7 @@ type deniedError struct {
 	code    int
 	message string
 	wait    time.Duration // how long it wants to be left alone
+	answer  bool          // to an answer, not to the request for a token
 }
 
 // Error says it.
@@ -57,9 +62,10 @@ func (d *deniedError) Error() string {
 	return fmt.Sprintf("GitHub answered %d: %s", d.code, d.message)
 }
 
-// final reports whether the same would be answered the next time: the run is over, or somebody else has decided.
+// final reports whether the same would be answered the next time: the run is over, or somebody else has decided. A token that is refused is
+// none of these: the app is installed, or allowed more, later.
 func (d *deniedError) final() bool {
-	return d.code == http.StatusNotFound || d.code == http.StatusGone || d.code == http.StatusUnprocessableEntity
+	return d.answer && (d.code == http.StatusNotFound || d.code == http.StatusGone || d.code == http.StatusUnprocessableEntity)
 }
 
 // tell answers a deployment, or says only something about it while the answer is that it waits.
@@ -75,7 +81,10 @@ func (g *github) tell(ctx context.Context, app App, d Deployment, a answer) erro
 		}
 		err = g.post(ctx, d.Callback, token, said, nil)
 		var denied *deniedError
-		if again || !errors.As(err, &denied) || denied.code != http.StatusUnauthorized {
+		if errors.As(err, &denied) {
+			denied.answer = true
+		}
+		if again || denied == nil || denied.code != http.StatusUnauthorized {
 			return err
 		}
 		g.forget(app, d) // somebody has revoked it: once more with a new one
@@ -83,7 +92,7 @@ func (g *github) tell(ctx context.Context, app App, d Deployment, a answer) erro
 }
 
 func grantFor(app App, d Deployment) grant {
-	return grant{app.URL, app.ID, d.Installation, d.Repository}
+	return grant{d.Organization, app.URL, app.ID, sha256.Sum256([]byte(app.Key)), d.Installation, d.Repository}
 }
 
 func (g *github) forget(app App, d Deployment) {

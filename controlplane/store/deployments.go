@@ -118,10 +118,14 @@ const maxSameCommit = 100
 
 // ReleasesFor returns the newest release of each application that is of a commit and goes to a target, by application.
 func (s *Store) ReleasesFor(ctx context.Context, commit, target string) (out []gate.Name, err error) {
-	rows, err := s.db.Read().Release.Query().Where(release.Commit(commit)).Order(db.Desc(release.FieldID)).Limit(maxSameCommit).
+	rows, err := s.db.Read().Release.Query().Where(release.Commit(commit)).Order(db.Desc(release.FieldID)).Limit(maxSameCommit+1).
 		Select(release.FieldID, release.FieldApplication, release.FieldVersion, release.FieldTargets).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
+	}
+	if len(rows) > maxSameCommit { // one that is left out may be one that is not ready
+		return nil, fault.New(fault.Exhausted, "more than %d releases are of commit %s", maxSameCommit, commit).
+			WithHint("Approve or reject the deployment by hand.")
 	}
 	known := map[string]bool{}
 	for _, row := range rows {

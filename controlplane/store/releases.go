@@ -223,6 +223,9 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		if err := change.Exec(ctx); err != nil {
 			return err
 		}
+		if !changed && row.StaleAt == nil {
+			return nil // what waits for the verdict was told as much
+		}
 		return s.wakeDeployments(ctx, tx, row)
 	})
 	return changed, err

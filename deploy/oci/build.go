@@ -121,13 +121,15 @@ func (g git) revision(told string) (commit, doubt string, err error) {
 		return "", "", fmt.Errorf("REVISION=%s: want the whole hash of a commit, as `git rev-parse HEAD` prints it", told)
 	}
 	head, known := g("rev-parse", "HEAD")
-	switch changes, _ := g("status", "--porcelain"); {
+	switch changes, seen := g("status", "--porcelain"); {
 	case !known && told == "":
 		return "", "there is no git repository of these sources and no REVISION, so the provenance names no commit", nil
 	case !known:
 		return told, "the commit is as REVISION tells: there is no git repository of these sources that could say so", nil
 	case told != "" && told != head:
 		return "", "", fmt.Errorf("REVISION=%s, and the sources are those of %s: check it out, or leave REVISION out", told, head)
+	case !seen:
+		return "", "git cannot tell whether the working copy has changes, so the provenance names no commit", nil
 	case changes != "":
 		return "", "the working copy has changes that are in no commit, so the provenance names none", nil
 	}

@@ -3,6 +3,7 @@ package githubapp
 
 import (
 	"crypto/rsa"
+	"errors"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,13 +18,19 @@ const (
 	life = 8 * time.Minute
 	// minBits is the size of the smallest key that is taken. GitHub makes those of 2048 bits.
 	minBits = 2048
+	// Larger keys take long to read and to sign with.
+	maxBits, maxText = 8192, 16 << 10
 )
 
 // Key reads the private key of an app, a PEM text of an RSA key. Errors are fault.Invalid, and never hold anything of the key.
 func Key(pem []byte) (*rsa.PrivateKey, error) {
-	key, err := jwt.ParseRSAPrivateKeyFromPEM(pem)
-	if err != nil || key.N.BitLen() < minBits {
-		return nil, fault.New(fault.Invalid, "the private key is no RSA key of at least %d bits in PEM", minBits).WithField("private_key").
+	var key *rsa.PrivateKey
+	err := errors.New("too long")
+	if len(pem) <= maxText {
+		key, err = jwt.ParseRSAPrivateKeyFromPEM(pem)
+	}
+	if err != nil || key.N.BitLen() < minBits || key.N.BitLen() > maxBits {
+		return nil, fault.New(fault.Invalid, "the private key is no RSA key of at least %d and at most %d bits in PEM", minBits, maxBits).WithField("private_key").
 			WithHint("Make one on the page of the app, under \"Private keys\", and give the file that GitHub sends.")
 	}
 	return key, nil
